@@ -1,0 +1,36 @@
+# One command each; every target sets up what it needs in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help quickstart test lint bench clean
+help:
+	@echo "make quickstart  set up, then train, export, verify and measure a small classifier (about 3 minutes after set-up)"
+	@echo "make test        set up, then run every test"
+	@echo "make lint        ruff and mypy"
+	@echo "make bench       the benchmarks, each peer in its own environment (long)"
+	@echo "make clean       remove .venv and caches"
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+quickstart: $(READY)
+	$(BIN)/kerasllm quickstart
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/data.py
+	$(BIN)/python benchmarks/recurrent.py
+	$(BIN)/python benchmarks/footprint.py
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info
