@@ -1,0 +1,1 @@
+"""One thin function a verb: read the flags, call the library, print."""

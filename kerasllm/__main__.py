@@ -1,0 +1,5 @@
+"""`python -m kerasllm` is `kerasllm`."""
+
+from .cli import main
+
+main()

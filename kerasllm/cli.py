@@ -1,0 +1,92 @@
+"""The command line: one verb an activity, each loaded only when it is called.
+
+Exit codes: 0 done, 2 the request or its input was wrong, 1 the job failed. An error is one sentence on stderr; the
+traceback is there for who asks with --debug.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+
+from . import __version__
+
+VERBS = {
+    "quickstart": "Train, export, verify and measure a small classifier in a few minutes.",
+    "train": "Fit a text classifier on labelled text; writes a RUN folder.",
+    "evaluate": "Score a RUN or a BUNDLE on a labelled split.",
+    "export": "Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
+    "predict": "Label texts with a BUNDLE.",
+    "bench": "Measure a BUNDLE's latency and throughput on this machine.",
+    "inspect": "Show what is inside a RUN, a BUNDLE or an ONNX file.",
+}
+
+_EPILOGUE = """Examples:
+
+    kerasllm train reviews.csv --out runs/reviews
+
+    kerasllm export runs/reviews --out bundles/reviews
+
+    kerasllm predict bundles/reviews "not bad at all"
+
+Every verb has --help. Add --debug to any of them to see the traceback of an error."""
+
+
+def build_app(called: str | None = None) -> cyclopts.App:
+    """The application with its verbs, none of them imported yet.
+
+    Args:
+        called: The verb that is about to run: its help comes from its own docstring. The others show their summary,
+            so that `kerasllm --help` imports none of them.
+    """
+    app = cyclopts.App(
+        name="kerasllm",
+        help="From Keras `fit` to a small, fast, self-contained ONNX bundle.",
+        help_epilogue=_EPILOGUE,
+        version=__version__,
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+    )
+    for verb, summary in VERBS.items():
+        app.command(f"kerasllm.verbs.{verb}:{verb}", name=verb, help=None if verb == called else summary)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits.
+
+    Args:
+        arguments: The words after `kerasllm`; by default, this process's.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for our users
+    try:
+        build_app(words[0] if words else None)(words)
+    except (cyclopts.CycloptsError, ValueError, FileNotFoundError, FileExistsError, ImportError) as error:
+        _fail(error, 2, debug)
+    except KeyboardInterrupt as error:
+        _fail(error, 130, debug)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (kerasllm ... | head): no message, and none from Python at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        _fail(error, 1, debug)
+    sys.exit(0)
+
+
+def _fail(error: BaseException, code: int, debug: bool) -> None:
+    """Says what went wrong in one sentence and exits with `code`."""
+    if debug:
+        raise error
+    message = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KeyboardInterrupt):
+        message = "Interrupted."
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        message = error.strerror
+    print(f"kerasllm: {message}", file=sys.stderr)
+    sys.exit(code)
