@@ -1,0 +1,25 @@
+"""From labelled texts to `tf.data` batches: sources, cleaning, token arrays on disk, batches.
+
+Nothing here imports TensorFlow before `batches` is called, or a `tfds:` source read.
+"""
+
+from .augmentation import AugmentationConfig
+from .batches import BatchConfig, balanced_weights, batches, in_dataset_order, steps
+from .dataset import Split, TextDataset
+from .sources import DataConfig, load_dataset
+from .tokens import TokenSplit, token_cache
+
+__all__ = [
+    "AugmentationConfig",
+    "BatchConfig",
+    "DataConfig",
+    "Split",
+    "TextDataset",
+    "TokenSplit",
+    "balanced_weights",
+    "batches",
+    "in_dataset_order",
+    "load_dataset",
+    "steps",
+    "token_cache",
+]

@@ -1,0 +1,172 @@
+"""Token arrays to padded `tf.data` batches, in an order that is a pure function of (seed, epoch).
+
+Training batches are bucketed by length: each epoch is a permutation, cut into pools of `pool` batches; a pool is
+sorted by length and cut into batches; then the batches are shuffled. So a batch holds texts of about one length, and
+still any two texts may meet. All batches of an epoch have the same size, give or take one: no stub at its end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..extras import require
+from .tokens import TokenSplit
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchConfig:
+    """How examples are put together into batches."""
+
+    batch_size: int = 64
+    """Most examples in a batch."""
+    bucket: bool = True
+    """Put texts of similar length together (off: any texts, more padding)."""
+    pool: int = 50
+    """Batches that are sorted by length together: more means less padding, and less chance in who meets whom."""
+    multiple: int = 1
+    """Pad to a multiple of so many tokens: fewer different shapes, where each one is compiled anew (XLA)."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "pool", "multiple"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
+
+
+def batches(
+    split: TokenSplit,
+    config: BatchConfig,
+    *,
+    training: bool,
+    seed: int = 0,
+    epoch: int = 0,
+    class_weights: Sequence[float] | None = None,
+) -> "tf.data.Dataset":
+    """A `tf.data.Dataset` of padded batches, for `fit`, `evaluate` and `predict`.
+
+    In training it never ends: `steps(split, config)` batches of `epoch`, as many of the next one, and so on; call
+    `fit(..., steps_per_epoch=steps(split, config))`. It holds no state, so a run resumed at an epoch sees what an
+    uninterrupted one saw. Otherwise it is one pass, sorted by length: see `evaluation_order`.
+
+    Args:
+        split: The token arrays.
+        config: Batch size, buckets, padding.
+        training: Shuffled and endless, or in the one order of `evaluation_order`.
+        seed: Changes the order of every epoch.
+        epoch: The first epoch, from 0.
+        class_weights: A weight a class, which becomes the weight of each of its examples (not for multi-label).
+
+    Returns:
+        Elements `({"input_ids": int32 [batch, sequence], "attention_mask": int32 [batch, sequence]}, labels)`, and a
+        third item, float32 [batch], with class weights. `sequence` is the longest of the batch, rounded up to
+        `config.multiple`; padding is on the right.
+    """
+    tf = require("train", "tensorflow")
+    count = steps(split, config)
+    if training:
+        numbers = tf.data.Dataset.counter(start=epoch * count)
+        plan = lru_cache(maxsize=2)(lambda number: training_order(split, config, seed, number))
+    else:
+        numbers = tf.data.Dataset.range(count)
+        plan = lru_cache(maxsize=1)(lambda number: np.array_split(evaluation_order(split, config), count))
+    weights = None if class_weights is None else example_weights(split.labels, class_weights)
+
+    def make(number: np.ndarray) -> tuple[np.ndarray, ...]:
+        which, position = divmod(int(number), count)
+        rows = plan(which)[position]
+        batch = (*pad(split, rows, config.multiple), split.labels[rows])
+        return batch if weights is None else (*batch, weights[rows])
+
+    dataset = numbers.map(_as_tensors(tf, make, split, weights is not None), num_parallel_calls=2, deterministic=True)
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def steps(split: TokenSplit, config: BatchConfig) -> int:
+    """Batches in a pass over the split."""
+    return -(-len(split) // config.batch_size)
+
+
+def training_order(split: TokenSplit, config: BatchConfig, seed: int, epoch: int) -> list[np.ndarray]:
+    """The examples' indices in each batch of an epoch: `steps(split, config)` int64 arrays."""
+    random = np.random.default_rng((seed, epoch))
+    rows = random.permutation(len(split))
+    if not config.bucket:
+        return np.array_split(rows, steps(split, config))
+    size = config.pool * config.batch_size
+    pools = [rows[start : start + size] for start in range(0, len(rows), size)]
+    ordered = np.concatenate([pool[np.argsort(split.lengths[pool], kind="stable")] for pool in pools])
+    groups = np.array_split(ordered, steps(split, config))
+    return [groups[index] for index in random.permutation(len(groups))]
+
+
+def evaluation_order(split: TokenSplit, config: BatchConfig) -> np.ndarray:
+    """The examples' indices in the order of an evaluation pass, int64 [examples]: by length, or the dataset's own."""
+    return np.argsort(split.lengths, kind="stable") if config.bucket else np.arange(len(split))
+
+
+def in_dataset_order(outputs: np.ndarray, split: TokenSplit, config: BatchConfig) -> np.ndarray:
+    """Outputs of `model.predict(batches(..., training=False))` back in the order of the split: [examples, ...]."""
+    restored = np.empty_like(outputs)
+    restored[evaluation_order(split, config)] = outputs
+    return restored
+
+
+def pad(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The token ids of some examples, filled up on the right.
+
+    Args:
+        split: The token arrays.
+        rows: The examples' indices, int64 [batch].
+        multiple: Round the width up to a multiple of this.
+
+    Returns:
+        Ids and mask (1 token, 0 padding), both int32 [batch, sequence].
+    """
+    starts, lengths = split.offsets[rows], split.offsets[rows + 1] - split.offsets[rows]
+    width = -(-int(lengths.max(initial=1)) // multiple) * multiple
+    columns = np.arange(width)
+    mask = columns < lengths[:, None]
+    ids = np.full(mask.shape, split.pad_id, np.int32)
+    ids[mask] = split.ids[(starts[:, None] + columns)[mask]]
+    return ids, mask.astype(np.int32)
+
+
+def example_weights(labels: np.ndarray, class_weights: Sequence[float]) -> np.ndarray:
+    """The weight of each example's class, float32 [examples].
+
+    Args:
+        labels: Class indices, int64 [examples].
+        class_weights: A weight a class.
+    """
+    if labels.ndim != 1:
+        raise ValueError(
+            f"Class weights need exactly one class an example. Received: multi-label data, {labels.shape[1]} classes. "
+            "Train without class weights."
+        )
+    return np.asarray(class_weights, np.float32)[labels]
+
+
+def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Class weights under which every class counts the same: examples / (classes * count), float32 [classes]."""
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _as_tensors(tf: Any, make: Callable, split: TokenSplit, weighted: bool) -> Callable:
+    """Wraps numpy's `make` for `Dataset.map`, with the types and shapes that TensorFlow can't see."""
+    dtypes = [tf.int32, tf.int32, tf.as_dtype(split.labels.dtype), *([tf.float32] * weighted)]
+    shapes = [[None, None], [None, None], [None, *split.labels.shape[1:]], [None]]
+
+    def element(number: Any) -> tuple:
+        tensors = tf.numpy_function(make, [number], dtypes, stateful=False)
+        for tensor, shape in zip(tensors, shapes, strict=False):
+            tensor.set_shape(shape)
+        ids, mask, *rest = tensors
+        return ({"input_ids": ids, "attention_mask": mask}, *rest)
+
+    return element

@@ -1,0 +1,207 @@
+"""Tokenizers: trained on the training texts, or any `tokenizer.json`; the one file that training and serving share.
+
+This module needs only numpy and `tokenizers`, so that the serving side can use the very same `encode`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from .atomic import replace_file
+
+PAD, UNK = "[PAD]", "[UNK]"  # ids 0 and 1 in every tokenizer trained here
+_PADS = (PAD, "<pad>", "<PAD>", "<|pad|>", "<|endoftext|>")  # the last: GPT-2 has no other special token
+_UNKS = (UNK, "<unk>", "<UNK>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """How texts become token ids."""
+
+    kind: Annotated[Literal["word", "wordpiece", "bpe", "char"], "what a token is"] = "word"
+    """What a token is: a word, a WordPiece, a byte-level BPE piece, or a character."""
+    vocab_size: int = 10_000
+    """Most tokens in the vocabulary, [PAD] and [UNK] among them."""
+    lowercase: bool = True
+    """Lower-case texts first."""
+    file: Path | None = None
+    """Use this tokenizer.json instead of training one (kind, vocab_size and lowercase are then its own)."""
+    max_length: int = 256
+    """Tokens kept of each text; the rest is cut off at the end."""
+
+    def __post_init__(self) -> None:
+        if self.max_length < 1:
+            raise ValueError(f"`max_length` must be at least 1 token. Received: {self.max_length}.")
+        if self.vocab_size < 3:
+            raise ValueError(f"`vocab_size` must hold [PAD], [UNK] and more: at least 3. Received: {self.vocab_size}.")
+        if self.kind == "bpe" and self.vocab_size < 258:
+            raise ValueError(
+                f"A byte-level vocabulary holds 256 bytes, [PAD] and [UNK]: "
+                f"`vocab_size` must be at least 258. Received: {self.vocab_size}."
+            )
+
+
+def make_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
+    """The tokenizer that `config` asks for: loaded if it names a file, else trained on `texts`."""
+    return load_tokenizer(config.file) if config.file else train_tokenizer(texts, config)
+
+
+def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
+    """Trains a tokenizer; the same texts and configuration always give the same one.
+
+    "word" and "wordpiece" clean and split as BERT does, accents kept, so every Chinese character is a word of its own.
+
+    Args:
+        texts: The training texts.
+        config: The kind, the size of the vocabulary, the case.
+
+    Returns:
+        A tokenizer with [PAD] at id 0 and [UNK] at id 1, that neither pads nor truncates.
+    """
+    tokenizer, trainer = _KINDS[config.kind](config)
+    tokenizer.train_from_iterator(map(_well_formed, texts), trainer)
+    return tokenizer
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Reads a `tokenizer.json`; padding and truncation that it may ask for are switched off, for `encode` decides.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is broken, or has no token to pad with.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"A tokenizer must be a tokenizer.json file. Received: {path}, where there is none.")
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ValueError(f"A tokenizer must be a whole tokenizer.json. Received: {path}, broken: {error}.") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    pad_id(tokenizer)
+    return tokenizer
+
+
+def tokenizer_json(tokenizer: Tokenizer) -> str:
+    """The tokenizer as the text of a `tokenizer.json`, with no padding and no truncation in it."""
+    plain = Tokenizer.from_str(tokenizer.to_str())
+    plain.no_padding()
+    plain.no_truncation()
+    return plain.to_str(pretty=True)
+
+
+def save_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
+    """Writes the tokenizer's `tokenizer_json` to a file, whole or not at all."""
+    with replace_file(path) as temporary:
+        temporary.write_text(tokenizer_json(tokenizer), encoding="utf-8")
+
+
+def pad_id(tokenizer: Tokenizer) -> int:
+    """The id to pad with: that of [PAD], or of another tokenizer's name for it."""
+    found = _first_id(tokenizer, _PADS)
+    if found is None:
+        raise ValueError(
+            f"A tokenizer must have a token to pad with, one of {', '.join(_PADS)}. "
+            f"Received: one of {vocab_size(tokenizer)} tokens without it. Add one to its tokenizer.json."
+        )
+    return found
+
+
+def unk_id(tokenizer: Tokenizer) -> int | None:
+    """The id of [UNK], or of another tokenizer's name for it; None where nothing is unknown (byte level)."""
+    return _first_id(tokenizer, _UNKS)
+
+
+def vocab_size(tokenizer: Tokenizer) -> int:
+    """Rows that an embedding needs: the largest id, plus one."""
+    return max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> list[np.ndarray]:
+    """Texts to token ids, the only way there is, in training as in serving.
+
+    The first `max_length` ids are kept, special tokens of the tokenizer's post-processor among them. A text that
+    holds no token at all becomes one [UNK] (or padding token), so that every text has something to answer for.
+    The tokenizer is left with its truncation at `max_length`.
+
+    Args:
+        tokenizer: A trained or loaded tokenizer.
+        texts: Any strings; a lone surrogate counts as U+FFFD.
+        max_length: Most ids a text, at least 1.
+
+    Returns:
+        One int32 [tokens] array a text, tokens in 1..max_length.
+    """
+    if tokenizer.truncation is None or tokenizer.truncation["max_length"] != max_length:
+        tokenizer.enable_truncation(max_length)
+    unknown = unk_id(tokenizer)
+    empty = [pad_id(tokenizer) if unknown is None else unknown]
+    encodings = tokenizer.encode_batch_fast([_well_formed(text) for text in texts])
+    return [np.array(encoding.ids or empty, np.int32) for encoding in encodings]
+
+
+def _word(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
+    tokenizer = Tokenizer(models.WordLevel(unk_token=UNK))
+    tokenizer.normalizer = _bert_normalizer(config, separate_chinese=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordLevelTrainer(vocab_size=config.vocab_size, special_tokens=[PAD, UNK], show_progress=False)
+    return tokenizer, trainer
+
+
+def _wordpiece(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))
+    tokenizer.normalizer = _bert_normalizer(config, separate_chinese=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(vocab_size=config.vocab_size, special_tokens=[PAD, UNK], show_progress=False)
+    return tokenizer, trainer
+
+
+def _bpe(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] * config.lowercase)])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.vocab_size,
+        special_tokens=[PAD, UNK],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    return tokenizer, trainer
+
+
+def _char(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
+    tokenizer = Tokenizer(models.WordLevel(unk_token=UNK))
+    tokenizer.normalizer = _bert_normalizer(config, separate_chinese=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    trainer = trainers.WordLevelTrainer(vocab_size=config.vocab_size, special_tokens=[PAD, UNK], show_progress=False)
+    return tokenizer, trainer
+
+
+_KINDS = {"word": _word, "wordpiece": _wordpiece, "bpe": _bpe, "char": _char}
+
+
+def _bert_normalizer(config: TokenizerConfig, *, separate_chinese: bool) -> normalizers.Normalizer:
+    """NFC, control characters away, any white space a space; parts that other readers of tokenizer.json know too."""
+    bert = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=separate_chinese, strip_accents=False, lowercase=config.lowercase
+    )
+    return normalizers.Sequence([normalizers.NFC(), bert])
+
+
+def _first_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
+    ids = (tokenizer.token_to_id(name) for name in names)
+    return next((number for number in ids if number is not None), None)
+
+
+def _well_formed(text: str) -> str:
+    """Lone surrogates (half a character, as in some JSON) replaced, which UTF-8 and `tokenizers` refuse."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
