@@ -1,0 +1,48 @@
+"""Serve a bundle: ONNX Runtime, a tokenizer and numpy, and nothing of Keras or TensorFlow.
+
+from kerasllm.serving import load
+
+classifier = load("bundle")
+classifier("a great film")  # [{"label": "positive", "score": 0.98}]
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import BundleError
+
+if TYPE_CHECKING:
+    from .classification import TextClassifier
+
+__all__ = ["BundleError", "load"]
+
+
+def load(
+    path: str | Path,
+    variant: str | None = None,
+    threads: int | None = None,
+    providers: str | Sequence[str] | None = None,
+) -> "TextClassifier":
+    """Loads a bundle, after every file of it was compared with its manifest.
+
+    Args:
+        path: The bundle folder.
+        variant: "fp32", "int8" or another that the bundle has; None: the bundle's default.
+        threads: Threads of one operator; None: as many as this process has cores.
+        providers: "cpu", "cuda" or ONNX Runtime's own names; None: CUDA where there is a device, else the CPU.
+
+    Returns:
+        What fits the bundle's task: a TextClassifier for "text-classification".
+
+    Raises:
+        BundleError: The bundle is missing, damaged, of another program or newer than this version.
+        ValueError: The bundle has no such variant, or another argument makes no sense.
+        ImportError: ONNX Runtime is not installed; the message says how to get it.
+    """
+    from ..extras import require
+
+    require("serving", "onnxruntime")
+    from .loading import load_bundle
+
+    return load_bundle(path, variant=variant, threads=threads, providers=providers)
