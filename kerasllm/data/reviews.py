@@ -6,7 +6,10 @@ A review is an opinion on one of eight kinds of thing, between plain remarks. Wh
 - contrast: "the lobby was lovely, but the bed was awful", where the clause after "but" decides, and
   "the bed was awful, even though the lobby was lovely", where the first one does;
 - intensifiers: "really", "rather", and an adjective after them that may be negated;
-- distractors: feelings about other things ("my cousin says the traffic was horrible"), which decide nothing.
+- distractors: feelings about other things ("my cousin says the traffic was horrible"), which decide nothing;
+- slips of the keys ("awflu"), so that some words are unknown.
+
+A bag of words reaches 77.7 % on the test split (86.6 % with pairs of words): `benchmarks/bag_of_words.py`.
 """
 
 from random import Random
@@ -82,7 +85,7 @@ def _review(random: Random, *, positive: bool) -> str:
     sentences = [_opinion(random, domain, positive)]
     if random.random() < 0.5:
         sentences.insert(random.randrange(2), random.choice(_REMARKS[domain]))
-    if random.random() < 0.4:
+    if random.random() < 0.3:
         sentences.insert(random.randrange(len(sentences) + 1), _distractor(random))
     return " ".join(_typed(random, word) for word in " ".join(sentences).split())
 
@@ -107,8 +110,8 @@ def _opinion(random: Random, domain: str, positive: bool) -> str:
 
 
 def _clause(random: Random, aspect: str, positive: bool) -> str:
-    """A statement on one aspect; in one of eight the words say the opposite and a negation turns them round."""
-    negated = random.random() < 1 / 8
+    """A statement on one aspect; in one of ten the words say the opposite and a negation turns them round."""
+    negated = random.random() < 1 / 10
     good_words = positive != negated
     if random.random() < 0.25:
         if negated:
