@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import tokenizers
 
+from ..tokenizer import encode
 from .manifest import Manifest, Preprocessing
 
 # Rows of one run of the graph: enough to fill the matrix products; more gained nothing (kerasllm bench).
@@ -32,20 +33,20 @@ class TextClassifier:
         self.session = session
         self.labels = manifest.labels
         self.multi_label = manifest.multi_label
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._preprocessing = manifest.preprocessing
         self._activation = manifest.activation
         types = {node.name: _DTYPES[node.type] for node in session.get_inputs()}
         self._inputs = [(role, name, types[name]) for role, name in manifest.inputs.items()]
         self._output = [session.get_outputs()[0].name]
         tokenizer.no_padding()
-        tokenizer.enable_truncation(manifest.preprocessing.max_length)
+        encode(tokenizer, [], manifest.preprocessing.max_length)  # sets the limit, before threads share it
 
     def __call__(self, texts: str | Sequence[str], *, top_k: int | EllipsisType | None = ...) -> list[Any]:
         """Classifies one text or several.
 
         Args:
-            texts: A text, or a list of them. An empty text is a row of padding: the answer to knowing nothing.
+            texts: A text, or a list of them. An empty one is answered like a text of one unknown word.
             top_k: How many labels to give, best first; None: all. Left out: the best one, without a list around it.
 
         Returns:
@@ -90,14 +91,14 @@ class TextClassifier:
             scores[piece] = self.run([ids[i] for i in piece])
         return scores
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize(self, texts: Sequence[str]) -> list[np.ndarray]:
         """Token ids of every text, cut to the length limit.
 
         Args:
             texts: The texts.
 
         Returns:
-            A list of ids a text, without padding.
+            int32 [tokens] a text, without padding, of at least one token.
 
         Raises:
             TypeError: `texts` is not a list of strings.
@@ -107,15 +108,13 @@ class TextClassifier:
         for index, text in enumerate(texts):
             if not isinstance(text, str):
                 raise TypeError(f"A text must be a string. Received: {type(text).__name__} at position {index}.")
-        if len(texts) == 1:
-            return [self._tokenizer.encode(texts[0]).ids]
-        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        return encode(self.tokenizer, texts, self._preprocessing.max_length)
 
-    def run(self, ids: Sequence[Sequence[int]]) -> np.ndarray:
+    def run(self, ids: Sequence[np.ndarray]) -> np.ndarray:
         """Runs the graph once.
 
         Args:
-            ids: Token ids of every row, of any lengths.
+            ids: Token ids of every row, integers [tokens] of any lengths.
 
         Returns:
             float32 [rows, labels], probabilities.
@@ -133,18 +132,18 @@ class TextClassifier:
         return {"label": self.labels[index], "score": float(row[index])}
 
 
-def pad(ids: Sequence[Sequence[int]], preprocessing: Preprocessing) -> dict[str, np.ndarray]:
+def pad(ids: Sequence[np.ndarray], preprocessing: Preprocessing) -> dict[str, np.ndarray]:
     """Pads rows of token ids to one length.
 
     Args:
-        ids: Token ids of every row, none longer than the limit.
+        ids: Token ids of every row, integers [tokens], none longer than the limit.
         preprocessing: Padding id, side and length.
 
     Returns:
         "input_ids" and "attention_mask" (1 for a token, 0 for padding), int64 [rows, length]; length is at least 1.
     """
-    if len(ids) == 1 and ids[0] and preprocessing.padding == "longest":
-        only = np.array([ids[0]], np.int64)
+    if len(ids) == 1 and len(ids[0]) and preprocessing.padding == "longest":
+        only = np.asarray(ids[0], np.int64)[None]
         return {"input_ids": only, "attention_mask": np.ones_like(only)}
     longest = max(1, *(len(row) for row in ids))
     length = preprocessing.max_length if preprocessing.padding == "max_length" else longest

@@ -48,7 +48,8 @@ def load_bundle(
 
 
 def _read_tokenizer(bundle: Bundle) -> tokenizers.Tokenizer:
+    data = bundle.read(_TOKENIZER)
     try:
-        return tokenizers.Tokenizer.from_buffer(bundle.read(_TOKENIZER))
-    except ValueError as error:
+        return tokenizers.Tokenizer.from_buffer(data)
+    except Exception as error:  # tokenizers raises bare Exception
         raise BundleError(f"The tokenizer of the bundle {bundle.path} cannot be read: {error}.") from error
