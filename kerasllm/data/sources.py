@@ -1,11 +1,20 @@
 """One door to every source of labelled texts."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .augmentation import AugmentationConfig
-from .dataset import TextDataset
+import numpy as np
+
+from .augmentation import AugmentationConfig, augment
+from .cleaning import clean
+from .columns import Examples, as_labels, class_names, examples, in_order
+from .dataset import Split, TextDataset
+from .files import Table, read_folder, read_table
 from .reviews import reviews
+from .tfds import read_tfds
+
+_VALIDATION_SHARE = 10  # one training example in so many becomes validation where a source has none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +42,172 @@ class DataConfig:
     seed: int = 0
     """For whatever is drawn by chance: the limit, a validation split, augmentation."""
 
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 2:
+            raise ValueError(f"`limit` must leave at least 2 examples. Received: {self.limit}.")
+
 
 def load_dataset(config: DataConfig) -> TextDataset:
-    """Reads a source."""
-    return reviews(config.seed)
+    """Reads a source to train on.
+
+    A single file is the training split. Where there's no validation split, a tenth of the training examples of every
+    class becomes one, drawn by the seed. Classes are sorted by name, or by number if all of them are whole numbers.
+
+    Args:
+        config: The source, and what to do to its texts.
+
+    Returns:
+        Splits "train", "validation" and, if the source has it, "test".
+
+    Raises:
+        FileNotFoundError: There is no such source, or it has no training split.
+        ValueError: The source can't be used as it is; the message says why and where.
+    """
+    dataset = _read(config)
+    if "train" not in dataset.splits:
+        raise FileNotFoundError(
+            f"Data to train on must have a training split. Received: {config.source} with {', '.join(dataset.splits)}."
+        )
+    if len(dataset.labels) < 2 and not dataset.multi_label:
+        raise ValueError(
+            f"Data to train on must have at least two classes. Received: {config.source}, all of it "
+            f"{dataset.labels[0]!r}. Add examples of another class, or name the right --label-column."
+        )
+    if "validation" not in dataset.splits:
+        dataset = _carve_validation(dataset, config.seed)
+    dataset = _report_overlap(_limited(dataset, config), config.drop_overlap)
+    splits = {**dataset.splits, "train": augment(dataset.splits["train"], config.augmentation, config.seed)}
+    return replace(dataset, splits=splits)
+
+
+def load_for_evaluation(config: DataConfig, labels: Sequence[str], multi_label: bool = False) -> TextDataset:
+    """Reads a source to score a model that was trained on other data.
+
+    Nothing is carved off or augmented, one class is enough, and a single file is the test split.
+
+    Args:
+        config: The source, and what to do to its texts.
+        labels: The model's classes, in its order.
+        multi_label: Whether the model gives a text any number of classes.
+
+    Returns:
+        The source's splits, with the model's class indices.
+
+    Raises:
+        FileNotFoundError: There is no such source.
+        ValueError: It holds a label that the model doesn't know, or can't be used as it is.
+    """
+    dataset = _read(config, lone_split="test", labels=tuple(labels), multi_label=multi_label)
+    return _limited(dataset, config)
+
+
+def _read(
+    config: DataConfig, *, lone_split: str = "train", labels: tuple[str, ...] = (), multi_label: bool = False
+) -> TextDataset:
+    """The source's own splits, cleaned; with `labels` as classes, or those of the training split."""
+    tables, called = _tables(config, lone_split)
+    notes: list[str] = []
+    found = {}
+    for split, table in tables.items():
+        given = _examples(table, split, config, notes)
+        if given is not None:
+            found[split] = given
+    if not labels:
+        multi_label = any(given.several for given in found.values())
+        ordered = in_order([*(found["train"].classes if "train" in found else []), *((raw,) for raw in called)])
+        labels = tuple(called.get(raw, raw) for raw in ordered)
+    splits = {
+        split: Split(given.texts, as_labels(given.renamed(called), labels, multi_label, _where(config, split)))
+        for split, given in found.items()
+    }
+    return TextDataset(name=config.source, labels=labels, multi_label=multi_label, splits=splits, notes=tuple(notes))
+
+
+def _tables(config: DataConfig, lone_split: str) -> tuple[dict[str, Table], dict[str, str]]:
+    """A table a split, and what a class number is called where the source says so."""
+    kind, _, name = config.source.partition(":")
+    if kind == "builtin":
+        return _builtin(name, config.seed), {}
+    if kind == "tfds":
+        return read_tfds(name, config.tfds_folder)
+    path = Path(config.source)
+    tables = read_folder(path) if path.is_dir() else {lone_split: read_table(path)}
+    return tables, class_names(next(iter(tables.values())), config.label_column)
+
+
+def _builtin(name: str, seed: int) -> dict[str, Table]:
+    if name != "reviews":
+        raise ValueError(f"The one built-in source is builtin:reviews. Received: builtin:{name}.")
+    dataset = reviews(seed)
+    return {
+        split: {"text": examples.texts, "label": [dataset.labels[label] for label in examples.labels]}
+        for split, examples in dataset.splits.items()
+    }
+
+
+def _examples(table: Table, split: str, config: DataConfig, notes: list[str]) -> Examples | None:
+    """A split's cleaned examples without empty texts; None for a test split whose labels are kept secret (-1)."""
+    where = _where(config, split)
+    given = examples(table, where, text=config.text_column, label=config.label_column, separator=config.label_separator)
+    if all(classes == ("-1",) for classes in given.classes):
+        notes.append(f"Left out the {split} split: its labels are all -1, not given.")
+        return None
+    texts = [clean(text) for text in given.texts] if config.clean else given.texts
+    kept = [row for row, text in enumerate(texts) if text and not text.isspace()]
+    if not kept:
+        raise ValueError(f"Data must hold at least one text. Received: {where}, where every text is empty.")
+    if len(kept) < len(texts):
+        notes.append(f"Dropped {len(texts) - len(kept):,} of {len(texts):,} examples of the {split} split: empty text.")
+    return Examples([texts[row] for row in kept], [given.classes[row] for row in kept], given.several)
+
+
+def _where(config: DataConfig, split: str) -> str:
+    return f"the {split} split of {config.source}"
+
+
+def _carve_validation(dataset: TextDataset, seed: int) -> TextDataset:
+    """Moves a tenth of the training examples, of every class alike, to a validation split."""
+    train = dataset.splits["train"]
+    chance = np.random.default_rng(seed).random(len(train))
+    classes = train.labels.argmax(axis=1) if dataset.multi_label else train.labels
+    by_class = np.lexsort((chance, classes))
+    drawn = np.zeros(len(train), bool)
+    drawn[by_class[min(_VALIDATION_SHARE, len(train)) - 1 :: _VALIDATION_SHARE]] = True
+    splits = {
+        "train": train.take(np.flatnonzero(~drawn)),
+        "validation": train.take(np.flatnonzero(drawn)),
+        **{name: split for name, split in dataset.splits.items() if name != "train"},
+    }
+    note = f"Took {drawn.sum():,} of {len(train):,} training examples for validation: the source has no such split."
+    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
+
+
+def _limited(dataset: TextDataset, config: DataConfig) -> TextDataset:
+    """At most `config.limit` examples of each split, drawn by the seed, in their order."""
+    if config.limit is None:
+        return dataset
+    random = np.random.default_rng(config.seed)
+    splits = {
+        name: split.take(np.sort(random.permutation(len(split))[: config.limit]))
+        for name, split in dataset.splits.items()
+    }
+    return replace(dataset, splits=splits)
+
+
+def _report_overlap(dataset: TextDataset, drop: bool) -> TextDataset:
+    """Notes how many texts of the other splits are in train too, and takes them out of it if asked to."""
+    train, notes = dataset.splits["train"], list(dataset.notes)
+    known, shared = set(train.texts), set()
+    for name, split in dataset.splits.items():
+        common = [text for text in split.texts if text in known] if name != "train" else []
+        if common:
+            shared.update(common)
+            notes.append(f"{len(common):,} of {len(split):,} {name} texts are in the training split too.")
+    if len(known) < len(train):
+        notes.append(f"{len(train) - len(known):,} of {len(train):,} training texts repeat another one.")
+    splits = dataset.splits
+    if drop and shared:
+        kept = [row for row, text in enumerate(train.texts) if text not in shared]
+        notes.append(f"Dropped {len(train) - len(kept):,} training examples for that.")
+        splits = {**splits, "train": train.take(np.array(kept, dtype=np.int64))}
+    return replace(dataset, splits=splits, notes=tuple(notes))

@@ -1,0 +1,176 @@
+"""Columns to texts and classes: which column is which, and what its values mean."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .files import Table
+
+TEXT_NAMES = (
+    *("text", "sentence", "review", "content", "document", "comment", "message", "utterance", "tweet", "body"),
+    *("description", "question", "title"),
+)
+LABEL_NAMES = (
+    *("label", "labels", "class", "category", "sentiment", "intent", "target", "topic", "emotion", "rating"),
+    *("stars", "tag", "tags"),
+)
+_WHOLE_NUMBER = re.compile(r"[+-]?\d+")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts and the classes that their source gives them.
+
+    Attributes:
+        texts: One string an example.
+        classes: The classes of each example, as the source writes them (the number 1 is "1").
+        several: Whether the source can give an example more or fewer classes than one.
+    """
+
+    texts: list[str]
+    classes: list[tuple[str, ...]]
+    several: bool
+
+    def renamed(self, called: dict[str, str]) -> "Examples":
+        """The same examples, with each class that `called` has under its name there."""
+        classes = [tuple(called.get(name, name) for name in names) for names in self.classes]
+        return Examples(self.texts, classes, self.several)
+
+
+def examples(
+    table: Table, where: str, *, text: str | None = None, label: str | None = None, separator: str | None = None
+) -> Examples:
+    """Takes the texts and classes out of a table.
+
+    Args:
+        table: Columns of one length.
+        where: What to call the table in an error.
+        text: The column of texts; guessed if not named.
+        label: The column of labels; guessed if not named.
+        separator: Splits a label that is a string into several.
+
+    Raises:
+        ValueError: There is no such column, or a value in it is no text or no label.
+    """
+    label_column = _choose(table, label, LABEL_NAMES, "label", where)
+    text_column = _choose(table, text, TEXT_NAMES, "text", where, taken=label_column)
+    texts = [_text(value, row, text_column, where) for row, value in enumerate(table[text_column], start=1)]
+    values = table[label_column]
+    classes = [_classes(value, separator, row, label_column, where) for row, value in enumerate(values, start=1)]
+    return Examples(texts, classes, separator is not None or any(_is_list(value) for value in values))
+
+
+def class_names(table: Table, label: str | None = None) -> dict[str, str]:
+    """What an integer column `label` calls its classes in a column `label_name` beside it; empty if there's none."""
+    names = table.get(f"{label or 'label'}_name")
+    numbers = table.get(label or "label")
+    if names is None or numbers is None or not all(isinstance(name, str) for name in names):
+        return {}
+    pairs = {(str(number), name) for number, name in zip(numbers, names, strict=True)}
+    found = dict(pairs)
+    one_to_one = len(pairs) == len(found) == len(set(found.values()))
+    return found if one_to_one else {}
+
+
+def in_order(classes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Every class once, sorted: as numbers if all of them are whole numbers, else as strings."""
+    names = {name for several in classes for name in several}
+    numeric = all(_WHOLE_NUMBER.fullmatch(name) for name in names)
+    return tuple(sorted(names, key=int if numeric else None))
+
+
+def as_labels(given: Examples, names: tuple[str, ...], multi_label: bool, where: str) -> np.ndarray:
+    """Classes to numbers.
+
+    Args:
+        given: The examples.
+        names: Every class that there is; its place is its index.
+        multi_label: Whether an example may have any number of classes.
+        where: What to call the examples in an error.
+
+    Returns:
+        int64 [examples], or float32 0/1 [examples, classes] if multi-label.
+
+    Raises:
+        ValueError: A class is none of `names`.
+    """
+    index = {name: number for number, name in enumerate(names)}
+    unknown = next((name for several in given.classes for name in several if name not in index), None)
+    if unknown is not None:
+        known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        raise ValueError(
+            f"Every label must be one of the training labels: {known}. Received: {unknown!r} in {where}. "
+            "Correct it, or add examples of it to the training split."
+        )
+    if not multi_label:
+        if any(len(several) != 1 for several in given.classes):
+            raise ValueError(
+                f"Every example must have exactly one label here. Received: lists of labels in {where}. "
+                "Use data with one label each, or a multi-label model."
+            )
+        return np.array([index[several[0]] for several in given.classes], dtype=np.int64)
+    labels = np.zeros((len(given.classes), len(names)), np.float32)
+    for row, several in enumerate(given.classes):
+        labels[row, [index[name] for name in several]] = 1
+    return labels
+
+
+def _choose(
+    table: Table, asked: str | None, names: tuple[str, ...], kind: str, where: str, taken: str | None = None
+) -> str:
+    """The column asked for, or the first that has a usual name, or the only one that is left."""
+    if asked is not None and asked in table:
+        return asked
+    if asked is None:
+        lower = {column.strip().lower(): column for column in table if column != taken}
+        found = next((lower[name] for name in names if name in lower), None)
+        if found is None and taken is not None and len(lower) == 1:
+            found = next(iter(lower.values()))
+        if found is not None:
+            return found
+    wanted = f"the column {asked!r}" if asked is not None else f"a {kind} column such as {', '.join(names[:3])}"
+    raise ValueError(
+        f"Data must have {wanted}. Received: {where} with the columns {', '.join(table)}. "
+        f"Name the right one with --{kind}-column."
+    )
+
+
+def _text(value: Any, row: int, column: str, where: str) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise ValueError(
+        f"Texts must be strings. Received: {value!r:.60} in row {row:,}, column {column}, of {where}. "
+        "Name the column of texts with --text-column."
+    )
+
+
+def _classes(value: Any, separator: str | None, row: int, column: str, where: str) -> tuple[str, ...]:
+    if _is_list(value):
+        parts = value
+    elif separator is not None and isinstance(value, str):
+        parts = [part for part in value.split(separator) if part.strip()]
+    else:
+        parts = [value]
+    names = tuple(_class_name(part) for part in parts)
+    if any(not name for name in names):
+        raise ValueError(
+            f"Every example must have a label, a name or a whole number. Received: {value!r:.60} "
+            f"in row {row:,}, column {column}, of {where}."
+        )
+    return names
+
+
+def _class_name(value: Any) -> str:
+    """A label as a string; the empty one for what can't be a label."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, float) and value.is_integer():  # whole numbers beside a gap, as pandas writes them
+        return str(int(value))
+    return str(value).strip() if isinstance(value, str | int | np.integer) else ""
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
