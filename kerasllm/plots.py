@@ -67,7 +67,7 @@ def save_confusion(path: Path, confusion: Sequence[Sequence[int]], names: Sequen
     figure.colorbar(image, ax=axes, fraction=0.046, pad=0.04, format=lambda value, _: f"{value:.0%}")
     axes.set(xlabel="predicted", ylabel="true", title=f"{np.trace(counts):,} of {counts.sum():,} right")
     places = range(len(names)) if named else []
-    slant = {"rotation": 45, "ha": "right"} if sum(map(len, names)) > 9 * len(names) ** 0.5 else {}
+    slant = {"rotation": 45, "ha": "right"} if len(names) > 3 and max(map(len, names)) > 4 else {}
     axes.set_xticks(places, [_short(names[place]) for place in places], **slant)
     axes.set_yticks(places, [_short(names[place]) for place in places])
     for true in places if named else []:
