@@ -6,7 +6,7 @@ Nothing here imports TensorFlow before `batches` is called, or a `tfds:` source 
 from .augmentation import AugmentationConfig
 from .batches import BatchConfig, balanced_weights, batches, in_dataset_order, steps
 from .dataset import Split, TextDataset
-from .sources import DataConfig, load_dataset
+from .sources import DataConfig, load_dataset, load_for_evaluation
 from .tokens import TokenSplit, token_cache
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "batches",
     "in_dataset_order",
     "load_dataset",
+    "load_for_evaluation",
     "steps",
     "token_cache",
 ]

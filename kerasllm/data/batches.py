@@ -93,13 +93,13 @@ def steps(split: TokenSplit, config: BatchConfig) -> int:
 
 def training_order(split: TokenSplit, config: BatchConfig, seed: int, epoch: int) -> list[np.ndarray]:
     """The examples' indices in each batch of an epoch: `steps(split, config)` int64 arrays."""
-    random = np.random.default_rng((seed, epoch))
+    random, lengths = np.random.default_rng((seed, epoch)), split.lengths
     rows = random.permutation(len(split))
     if not config.bucket:
         return np.array_split(rows, steps(split, config))
     size = config.pool * config.batch_size
     pools = [rows[start : start + size] for start in range(0, len(rows), size)]
-    ordered = np.concatenate([pool[np.argsort(split.lengths[pool], kind="stable")] for pool in pools])
+    ordered = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
     groups = np.array_split(ordered, steps(split, config))
     return [groups[index] for index in random.permutation(len(groups))]
 

@@ -3,7 +3,6 @@
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
 
 # A tag, a comment or a doctype. A name must follow "<" at once, so that "a < b" and "<3" stay.
 _TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<![a-zA-Z][^<>]*>", re.DOTALL)
@@ -15,9 +14,8 @@ _SPACE = re.compile(r"\s+")
 def clean(text: str) -> str:
     """One text without remnants of HTML, control characters and needless white space, in Unicode NFC.
 
-    Entities are resolved ("&amp;" is "&"), tags become a space, invisible characters vanish, and every run of white
-    space (tabs and line breaks too) becomes one space. Cleaning twice changes nothing more, but for text in which
-    entities hide entities ("&amp;lt;").
+    Entities are resolved ("&amp;" is "&"), tags become a space (those that were written as entities too), invisible
+    characters vanish, and every run of white space (tabs and line breaks too) becomes one space.
 
     Args:
         text: Any string.
@@ -25,14 +23,9 @@ def clean(text: str) -> str:
     Returns:
         The cleaned text, perhaps empty.
     """
-    if "<" in text:
-        text = _TAG.sub(" ", text)
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    if "<" in text:
+        text = _TAG.sub(" ", text)
     text = _CONTROL.sub("", text)
     return unicodedata.normalize("NFC", _SPACE.sub(" ", text).strip())
-
-
-def clean_all(texts: Sequence[str]) -> list[str]:
-    """`clean`, for every text."""
-    return [clean(text) for text in texts]

@@ -64,10 +64,6 @@ def load_dataset(config: DataConfig) -> TextDataset:
         ValueError: The source can't be used as it is; the message says why and where.
     """
     dataset = _read(config)
-    if "train" not in dataset.splits:
-        raise FileNotFoundError(
-            f"Data to train on must have a training split. Received: {config.source} with {', '.join(dataset.splits)}."
-        )
     if len(dataset.labels) < 2 and not dataset.multi_label:
         raise ValueError(
             f"Data to train on must have at least two classes. Received: {config.source}, all of it "
@@ -113,8 +109,12 @@ def _read(
         if given is not None:
             found[split] = given
     if not labels:
+        if "train" not in found:
+            raise FileNotFoundError(
+                f"Data to train on must have a training split. Received: {config.source} with {', '.join(found)}."
+            )
         multi_label = any(given.several for given in found.values())
-        ordered = in_order([*(found["train"].classes if "train" in found else []), *((raw,) for raw in called)])
+        ordered = in_order([*found["train"].classes, *((raw,) for raw in called)])
         labels = tuple(called.get(raw, raw) for raw in ordered)
     splits = {
         split: Split(given.texts, as_labels(given.renamed(called), labels, multi_label, _where(config, split)))
@@ -146,10 +146,10 @@ def _builtin(name: str, seed: int) -> dict[str, Table]:
 
 
 def _examples(table: Table, split: str, config: DataConfig, notes: list[str]) -> Examples | None:
-    """A split's cleaned examples without empty texts; None for a test split whose labels are kept secret (-1)."""
+    """A split's cleaned examples without empty texts; None for a split whose labels are kept secret (-1)."""
     where = _where(config, split)
     given = examples(table, where, text=config.text_column, label=config.label_column, separator=config.label_separator)
-    if all(classes == ("-1",) for classes in given.classes):
+    if split != "train" and all(classes == ("-1",) for classes in given.classes):
         notes.append(f"Left out the {split} split: its labels are all -1, not given.")
         return None
     texts = [clean(text) for text in given.texts] if config.clean else given.texts
