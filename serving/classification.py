@@ -34,7 +34,7 @@ class TextClassifier:
         self.labels = manifest.labels
         self.multi_label = manifest.multi_label
         self.tokenizer = tokenizer
-        self._preprocessing = manifest.preprocessing
+        self.preprocessing = manifest.preprocessing
         self._activation = manifest.activation
         types = {node.name: _DTYPES[node.type] for node in session.get_inputs()}
         self._inputs = [(role, name, types[name]) for role, name in manifest.inputs.items()]
@@ -108,25 +108,27 @@ class TextClassifier:
         for index, text in enumerate(texts):
             if not isinstance(text, str):
                 raise TypeError(f"A text must be a string. Received: {type(text).__name__} at position {index}.")
-        return encode(self.tokenizer, texts, self._preprocessing.max_length)
+        return encode(self.tokenizer, texts, self.preprocessing.max_length)
 
     def run(self, ids: Sequence[np.ndarray]) -> np.ndarray:
-        """Runs the graph once.
+        """Runs the graph once and makes probabilities of its output.
 
         Args:
             ids: Token ids of every row, integers [tokens] of any lengths.
 
         Returns:
-            float32 [rows, labels], probabilities.
+            float32 [rows, labels], each in 0..1.
         """
-        arrays = pad(ids, self._preprocessing)
-        feed: dict[str, np.ndarray] = {
-            name: arrays[role].astype(dtype, copy=False) for role, name, dtype in self._inputs
-        }
-        scores = _activate(self.session.run(self._output, feed)[0].astype(np.float32, copy=False), self._activation)
+        scores = _activate(self.outputs(ids), self._activation)
         if scores.shape[-1] == 1 and len(self.labels) == 2:  # one score: that of the second label
             scores = np.concatenate([1 - scores, scores], axis=-1)
         return scores
+
+    def outputs(self, ids: Sequence[np.ndarray]) -> np.ndarray:
+        """Runs the graph once; its output as it is: float32 [rows, labels], or [rows, 1]."""
+        arrays = pad(ids, self.preprocessing)
+        feed: dict[str, np.ndarray] = {n: arrays[role].astype(dtype, copy=False) for role, n, dtype in self._inputs}
+        return self.session.run(self._output, feed)[0].astype(np.float32, copy=False)
 
     def _entry(self, row: np.ndarray, index: int) -> dict[str, Any]:
         return {"label": self.labels[index], "score": float(row[index])}

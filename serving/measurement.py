@@ -67,7 +67,7 @@ def sample_texts(tokenizer: tokenizers.Tokenizer, *, tokens: int, count: int, se
     return [tokenizer.decode(row.tolist(), skip_special_tokens=True) for row in ids]
 
 
-def bench(
+def measure(
     classifier: TextClassifier, texts: Sequence[str], *, batch_sizes: Sequence[int], seconds: float = 1.0
 ) -> dict[str, Any]:
     """Latency of one text and throughput of batches.

@@ -11,11 +11,13 @@ from kerasllm.serving import load
 from kerasllm.serving.classification import pad
 from kerasllm.serving.manifest import Preprocessing
 
+from .handmade import by_hand, mean_graph
+
 WORDS = ["good", "bad", "film", "very", "not", "unheard"]
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join), max_size=12)
 
 
-def test_has_the_shapes_of_hugging_face_pipelines(bundle, by_hand):
+def test_has_the_shapes_of_hugging_face_pipelines(bundle):
     classifier = load(bundle)
     assert classifier("good film") == [{"label": "positive", "score": pytest.approx(by_hand("good film")[1], abs=1e-6)}]
     assert [entry["label"] for entry in classifier(["good film", "bad film"])] == ["positive", "negative"]
@@ -29,7 +31,7 @@ def test_has_the_shapes_of_hugging_face_pipelines(bundle, by_hand):
 
 @settings(deadline=None, max_examples=30, derandomize=True)
 @given(texts=TEXTS, batch_size=st.integers(1, 5))
-def test_probabilities_keep_the_order_whatever_the_batches(bundle, by_hand, texts, batch_size):
+def test_probabilities_keep_the_order_whatever_the_batches(bundle, texts, batch_size):
     scores = load(bundle).probabilities(texts, batch_size=batch_size)
     assert scores.dtype == np.float32
     assert scores.shape == (len(texts), 2)
@@ -57,8 +59,8 @@ def test_numbers_that_make_no_sense_are_refused(bundle):
         classifier.probabilities(["good", "bad"], batch_size=0)
 
 
-def test_a_graph_with_one_int32_input_of_another_name_is_fed(make_bundle, make_graph, by_hand):
-    graph = make_graph(mask=False, ids="words", dtype=6)
+def test_a_graph_with_one_int32_input_of_another_name_is_fed(make_bundle):
+    graph = mean_graph(mask=False, ids="words", dtype=6)
     classifier = load(make_bundle({"fp32": graph}, inputs={"input_ids": "words"}))
     scores = classifier.probabilities(["good film", "bad"])
     np.testing.assert_allclose(scores, [by_hand("good film"), by_hand("bad")], atol=1e-6)
@@ -73,8 +75,8 @@ def test_only_the_activation_that_is_left_is_applied(make_bundle, activation, ap
     np.testing.assert_allclose(scores, [apply(np.array([-0.75, 1.0]))], atol=1e-6)
 
 
-def test_one_score_of_two_labels_becomes_two_scores(make_bundle, make_graph):
-    graph = make_graph(np.array([[0], [0], [3], [-3], [0], [0], [0]], np.float32))
+def test_one_score_of_two_labels_becomes_two_scores(make_bundle):
+    graph = mean_graph(np.array([[0], [0], [3], [-3], [0], [0], [0]], np.float32))
     classifier = load(make_bundle({"fp32": graph}, activation="sigmoid"))
     positive = 1 / (1 + np.exp(-3))
     np.testing.assert_allclose(classifier.probabilities(["good"]), [[1 - positive, positive]], atol=1e-6)
@@ -99,7 +101,7 @@ def test_padding_fills_the_named_side_and_the_mask_tells_it(rows, side, padding,
         assert ids[mask == 1].tolist() == row
 
 
-def test_threads_share_a_classifier(bundle, by_hand):
+def test_threads_share_a_classifier(bundle):
     classifier = load(bundle)
     texts = [" ".join(np.random.default_rng(seed).choice(WORDS, 4)) for seed in range(40)]
     with ThreadPoolExecutor(4) as pool:

@@ -10,6 +10,8 @@ from onnx import TensorProto, helper
 
 from kerasllm.serving import BundleError, load, session
 
+from .handmade import mean_graph
+
 
 def test_asking_for_cuda_without_it_gives_one_warning_and_the_right_answer(bundle, caplog, capfd):
     right = load(bundle)("good film")
@@ -47,10 +49,10 @@ def test_threads_are_set_and_checked(bundle):
 
 
 @pytest.mark.parametrize(("vnni", "int8", "exact"), [(False, True, True), (True, True, False), (False, False, False)])
-def test_int8_is_exact_without_vnni(make_graph, monkeypatch, tmp_path, vnni, int8, exact):
+def test_int8_is_exact_without_vnni(monkeypatch, tmp_path, vnni, int8, exact):
     cpu = session.read_cpu()
     monkeypatch.setattr(session, "read_cpu", lambda: type(cpu)(model="x", cores=1, exact_int8=vnni))
-    opened = session.open_session(make_graph(), folder=tmp_path, exact_int8=int8)
+    opened = session.open_session(mean_graph(), folder=tmp_path, exact_int8=int8)
     key = "session.x64quantprecision"
     if exact:
         assert opened.get_session_options().get_session_config_entry(key) == "1"
@@ -70,7 +72,7 @@ def external_model(location: str) -> bytes:
     weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2], data_location=TensorProto.EXTERNAL)
     weight.external_data.add(key="location", value=location)
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("x", "y")]
-    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", values[:1], values[1:], [weight])
+    graph = helper.mean_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", values[:1], values[1:], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     return onnx.ModelProto.SerializeToString(model)
 

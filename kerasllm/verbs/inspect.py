@@ -1,0 +1,66 @@
+"""`kerasllm inspect`: show what is inside a RUN, a BUNDLE or an ONNX file."""
+
+from pathlib import Path
+from typing import Any
+
+from ..console import print_json, print_table
+
+
+def inspect(path: Path, *, json: bool = False) -> None:
+    """Show what is inside a RUN, a BUNDLE or an ONNX file: interface, operators, sizes and what was measured.
+
+    Args:
+        path: A RUN folder, a BUNDLE folder or an .onnx file.
+        json: Print everything as JSON.
+    """
+    from ..inspection import inspect_path
+
+    result = inspect_path(path)
+    if json:
+        print_json(result)
+    else:
+        {"bundle": _print_bundle, "run": _print_run, "onnx": _print_graph}[result["kind"]](str(path), result)
+
+
+def _print_bundle(title: str, result: dict[str, Any]) -> None:
+    from ..export.card import COLUMNS, variant_rows
+
+    manifest = result["manifest"]
+    facts = {
+        "task": manifest["task"],
+        "labels": ", ".join(manifest["labels"]),
+        "default variant": manifest["default_variant"],
+        "activation": manifest["activation"],
+        **manifest["preprocessing"],
+        "producer": " ".join(map(str, manifest.get("producer", {}).values())),
+        "measured on": manifest.get("cpu", {}).get("model", "unknown"),
+    }
+    print_table(f"bundle {title}", ["", ""], facts.items())
+    print_table("variants", COLUMNS, variant_rows(manifest))
+    print_table("files", ["path", "bytes"], [(name, f"{r['bytes']:,}") for name, r in manifest["files"].items()])
+    for name, graph in result.get("graphs", {}).items():
+        _print_graph(name, graph)
+
+
+def _print_run(title: str, result: dict[str, Any]) -> None:
+    config, metrics = result["config"], result["metrics"] or {}
+    facts = {
+        "finished": result["finished"],
+        "labels": ", ".join(config["labels"]),
+        "source": config["data"].get("source"),
+        **{name: config["model"].get(name) for name in ("encoder", "embedding_dim", "units")},
+        **{name: value for name, value in metrics.items() if isinstance(value, (int, float))},
+    }
+    print_table(f"run {title}", ["", ""], facts.items())
+    print_table("files", ["path", "bytes"], [(name, f"{size:,}") for name, size in result["files"].items()])
+
+
+def _print_graph(title: str, graph: dict[str, Any]) -> None:
+    interface = [
+        (f"{way}: {value['name']}", value["type"], " x ".join(map(str, value["shape"])))
+        for way, values in (("in", graph["inputs"]), ("out", graph["outputs"]))
+        for value in values
+    ]
+    size = f"{graph['bytes'] / 1e6:.2f} MB, {graph['parameters']:,} parameters"
+    print_table(f"{title}: {size}, by {graph['producer'] or 'unknown'}", ["value", "type", "shape"], interface)
+    print_table(f"{title}: operators", ["operator", "count"], graph["operators"].items())
