@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from kerasllm import tokenizer as tokenizers
+from kerasllm.data import Split, TextDataset, token_cache
+from kerasllm.data import tokens as tokens_module
+from kerasllm.tokenizer import TokenizerConfig, encode, train_tokenizer
+
+TEXTS = [f"{'word ' * (n % 7)}number {n}" for n in range(100)]
+
+
+def dataset(texts=TEXTS):
+    labels = np.arange(len(texts)) % 2
+    splits = {"train": Split(texts, labels), "test": Split(texts[:9], labels[:9])}
+    return TextDataset(name="numbers", labels=("even", "odd"), multi_label=False, splits=splits)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(TEXTS, TokenizerConfig())
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """How often `encode` was called."""
+    calls = []
+    monkeypatch.setattr(tokens_module, "encode", lambda *args: calls.append(1) or tokenizers.encode(*args))
+    return calls
+
+
+def test_the_arrays_are_what_encode_gives(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens_module, "_CHUNK", 7)
+    splits = token_cache(dataset(), tokenizer, 5, tmp_path)
+    for name, split in dataset().splits.items():
+        found = splits[name]
+        assert found.ids.dtype == np.uint16
+        assert isinstance(found.ids, np.memmap)
+        assert len(found) == len(split)
+        assert found.labels is not None
+        for row, ids in enumerate(encode(tokenizer, split.texts, 5)):
+            assert found.ids[found.offsets[row] : found.offsets[row + 1]].tolist() == ids.tolist()
+            assert found.lengths[row] == len(ids) <= 5
+
+
+def test_the_second_time_nothing_is_tokenized(tokenizer, tmp_path, count):
+    first = token_cache(dataset(), tokenizer, 5, tmp_path)
+    made = len(count)
+    second = token_cache(dataset(), tokenizer, 5, tmp_path)
+    assert made == len(count) == 2
+    assert np.array_equal(first["train"].ids, second["train"].ids)
+
+
+def test_another_text_tokenizer_or_length_is_another_entry(tokenizer, tmp_path, count):
+    other = train_tokenizer(TEXTS, TokenizerConfig(kind="char"))
+    for arguments in [
+        (dataset(), tokenizer, 5),
+        (dataset([*TEXTS[:-1], "new"]), tokenizer, 5),
+        (dataset(), other, 5),
+        (dataset(), tokenizer, 6),
+    ]:
+        before = len(count)
+        token_cache(*arguments, tmp_path)
+        assert len(count) == before + 2
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "no checksums", "broken checksums"])
+def test_a_damaged_entry_is_made_anew(tokenizer, tmp_path, count, damage):
+    expected = np.array(token_cache(dataset(), tokenizer, 5, tmp_path)["train"].ids)
+    (entry,) = tmp_path.iterdir()
+    ids, checksums = entry / "train.ids.npy", entry / "sha256.json"
+    data = ids.read_bytes()
+    {
+        "truncate": lambda: ids.write_bytes(data[:-20]),
+        "flip": lambda: ids.write_bytes(data[:-1] + bytes([data[-1] ^ 1])),
+        "remove": ids.unlink,
+        "no checksums": checksums.unlink,
+        "broken checksums": lambda: checksums.write_text('{"train'),
+    }[damage]()
+    assert np.array_equal(token_cache(dataset(), tokenizer, 5, tmp_path)["train"].ids, expected)
+    assert len(count) == 4
+
+
+def test_a_failure_leaves_nothing_behind(tokenizer, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tokens_module, "encode", fail)
+    with pytest.raises(OSError, match="disk full"):
+        token_cache(dataset(), tokenizer, 5, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cache_lies_where_the_desktop_says(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    token_cache(dataset(), tokenizer, 5)
+    assert len(list((tmp_path / "kerasllm" / "tokens").iterdir())) == 1
