@@ -6,7 +6,7 @@ This module needs only numpy and `tokenizers`, so that the serving side can use 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -22,7 +22,7 @@ _UNKS = (UNK, "<unk>", "<UNK>")
 class TokenizerConfig:
     """How texts become token ids."""
 
-    kind: Annotated[Literal["word", "wordpiece", "bpe", "char"], "what a token is"] = "word"
+    kind: Literal["word", "wordpiece", "bpe", "char"] = "word"
     """What a token is: a word, a WordPiece, a byte-level BPE piece, or a character."""
     vocab_size: int = 10_000
     """Most tokens in the vocabulary, [PAD] and [UNK] among them."""
@@ -62,9 +62,7 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     Returns:
         A tokenizer with [PAD] at id 0 and [UNK] at id 1, that neither pads nor truncates.
     """
-    tokenizer, trainer = _KINDS[config.kind](config)
-    tokenizer.train_from_iterator(map(_well_formed, texts), trainer)
-    return tokenizer
+    return _KINDS[config.kind]([_well_formed(text) for text in texts], config)
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -135,33 +133,33 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> list[
 
     Returns:
         One int32 [tokens] array a text, tokens in 1..max_length.
+
+    Raises:
+        ValueError: The tokenizer's special tokens alone fill `max_length`.
     """
     if tokenizer.truncation is None or tokenizer.truncation["max_length"] != max_length:
-        tokenizer.enable_truncation(max_length)
+        _truncate(tokenizer, max_length)
     unknown = unk_id(tokenizer)
     empty = [pad_id(tokenizer) if unknown is None else unknown]
     encodings = tokenizer.encode_batch_fast([_well_formed(text) for text in texts])
     return [np.array(encoding.ids or empty, np.int32) for encoding in encodings]
 
 
-def _word(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
-    tokenizer = Tokenizer(models.WordLevel(unk_token=UNK))
-    tokenizer.normalizer = _bert_normalizer(config, separate_chinese=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordLevelTrainer(vocab_size=config.vocab_size, special_tokens=[PAD, UNK], show_progress=False)
-    return tokenizer, trainer
+def _word(texts: list[str], config: TokenizerConfig) -> Tokenizer:
+    tokenizer = _bert_like(models.WordLevel(unk_token=UNK), config)
+    _train_words(tokenizer, texts, config.vocab_size)
+    return tokenizer
 
 
-def _wordpiece(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK))
-    tokenizer.normalizer = _bert_normalizer(config, separate_chinese=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=config.vocab_size, special_tokens=[PAD, UNK], show_progress=False)
-    return tokenizer, trainer
+def _char(texts: list[str], config: TokenizerConfig) -> Tokenizer:
+    tokenizer = _bert_like(models.WordLevel(unk_token=UNK), config, separate_chinese=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    _train_words(tokenizer, texts, config.vocab_size)
+    return tokenizer
 
 
-def _bpe(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
+def _bpe(texts: list[str], config: TokenizerConfig) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), *([normalizers.Lowercase()] * config.lowercase)])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -172,27 +170,62 @@ def _bpe(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    return tokenizer, trainer
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
-def _char(config: TokenizerConfig) -> tuple[Tokenizer, trainers.Trainer]:
-    tokenizer = Tokenizer(models.WordLevel(unk_token=UNK))
-    tokenizer.normalizer = _bert_normalizer(config, separate_chinese=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    tokenizer.decoder = decoders.Fuse()
-    trainer = trainers.WordLevelTrainer(vocab_size=config.vocab_size, special_tokens=[PAD, UNK], show_progress=False)
-    return tokenizer, trainer
+def _wordpiece(texts: list[str], config: TokenizerConfig) -> Tokenizer:
+    """WordPiece; every character that continues a word is given to the trainer beforehand, in order.
+
+    Left to itself it numbers them in the order of a hash map, and the same texts give another vocabulary each time.
+    """
+    words = _bert_like(models.WordLevel(unk_token=UNK), config)
+    _train_words(words, texts, vocab_size=2**31)
+    inner = sorted({f"##{character}" for word in words.get_vocab() for character in word[1:]})
+    training = _bert_like(models.WordPiece(unk_token=UNK), config)
+    given = [PAD, UNK, *inner]
+    training.train_from_iterator(
+        texts, trainers.WordPieceTrainer(vocab_size=config.vocab_size, special_tokens=given, show_progress=False)
+    )
+    vocab = training.get_vocab()
+    if len(vocab) > config.vocab_size:
+        raise ValueError(
+            "A WordPiece vocabulary holds every character of the training texts, so for these `vocab_size` "
+            f"must be at least {len(vocab)}. Received: {config.vocab_size}."
+        )
+    tokenizer = _bert_like(models.WordPiece(vocab, unk_token=UNK), config)
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens([PAD, UNK])
+    return tokenizer
+
+
+def _train_words(tokenizer: Tokenizer, texts: list[str], vocab_size: int) -> None:
+    """Gives a word-level model its most frequent words."""
+    trainer = trainers.WordLevelTrainer(vocab_size=vocab_size, special_tokens=[PAD, UNK], show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+
+
+def _bert_like(model: models.Model, config: TokenizerConfig, *, separate_chinese: bool = True) -> Tokenizer:
+    """Cleans and splits as BERT does, accents kept; of parts that other readers of tokenizer.json know too."""
+    tokenizer = Tokenizer(model)
+    bert = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=separate_chinese, strip_accents=False, lowercase=config.lowercase
+    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), bert])
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
 
 
 _KINDS = {"word": _word, "wordpiece": _wordpiece, "bpe": _bpe, "char": _char}
 
 
-def _bert_normalizer(config: TokenizerConfig, *, separate_chinese: bool) -> normalizers.Normalizer:
-    """NFC, control characters away, any white space a space; parts that other readers of tokenizer.json know too."""
-    bert = normalizers.BertNormalizer(
-        clean_text=True, handle_chinese_chars=separate_chinese, strip_accents=False, lowercase=config.lowercase
-    )
-    return normalizers.Sequence([normalizers.NFC(), bert])
+def _truncate(tokenizer: Tokenizer, max_length: int) -> None:
+    special = tokenizer.num_special_tokens_to_add(False)
+    if max_length <= special:
+        raise ValueError(
+            f"`max_length` must leave room for text beside {special} special tokens. Received: {max_length}."
+        )
+    tokenizer.enable_truncation(max_length)
 
 
 def _first_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
