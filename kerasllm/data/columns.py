@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,22 +28,29 @@ class Examples:
         texts: One string an example.
         classes: The classes of each example, as the source writes them (the number 1 is "1").
         several: Whether the source can give an example more or fewer classes than one.
+        called: What the source calls a class, where it has both numbers and names.
     """
 
     texts: list[str]
     classes: list[tuple[str, ...]]
-    several: bool
+    several: bool = False
+    called: dict[str, str] = field(default_factory=dict)
+
+    def take(self, rows: list[int]) -> "Examples":
+        """The examples at the indices `rows`."""
+        return replace(self, texts=[self.texts[row] for row in rows], classes=[self.classes[row] for row in rows])
 
     def renamed(self, called: dict[str, str]) -> "Examples":
         """The same examples, with each class that `called` has under its name there."""
-        classes = [tuple(called.get(name, name) for name in names) for names in self.classes]
-        return Examples(self.texts, classes, self.several)
+        return replace(self, classes=[tuple(called.get(name, name) for name in names) for names in self.classes])
 
 
 def examples(
     table: Table, where: str, *, text: str | None = None, label: str | None = None, separator: str | None = None
 ) -> Examples:
     """Takes the texts and classes out of a table.
+
+    A column of numbers LABEL may have their names beside it, in a column LABEL_name.
 
     Args:
         table: Columns of one length.
@@ -60,19 +67,8 @@ def examples(
     texts = [_text(value, row, text_column, where) for row, value in enumerate(table[text_column], start=1)]
     values = table[label_column]
     classes = [_classes(value, separator, row, label_column, where) for row, value in enumerate(values, start=1)]
-    return Examples(texts, classes, separator is not None or any(_is_list(value) for value in values))
-
-
-def class_names(table: Table, label: str | None = None) -> dict[str, str]:
-    """What an integer column `label` calls its classes in a column `label_name` beside it; empty if there's none."""
-    names = table.get(f"{label or 'label'}_name")
-    numbers = table.get(label or "label")
-    if names is None or numbers is None or not all(isinstance(name, str) for name in names):
-        return {}
-    pairs = {(str(number), name) for number, name in zip(numbers, names, strict=True)}
-    found = dict(pairs)
-    one_to_one = len(pairs) == len(found) == len(set(found.values()))
-    return found if one_to_one else {}
+    several = separator is not None or any(_is_list(value) for value in values)
+    return Examples(texts, classes, several, _called(classes, table.get(f"{label_column}_name")))
 
 
 def in_order(classes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -136,6 +132,18 @@ def _choose(
         f"Data must have {wanted}. Received: {where} with the columns {', '.join(table)}. "
         f"Name the right one with --{kind}-column."
     )
+
+
+def _called(classes: list[tuple[str, ...]], names: list[Any] | None) -> dict[str, str]:
+    """What `names`, a column beside the classes, calls each of them; nothing unless it is one name a class."""
+    pairs: set[tuple[str, str]] = set()
+    for numbers, value in zip(classes, names or [], strict=False):
+        beside = value if _is_list(value) else [value]
+        if len(beside) != len(numbers) or not all(isinstance(name, str) and name for name in beside):
+            return {}
+        pairs.update(zip(numbers, beside, strict=True))
+    called = dict(pairs)
+    return called if len(pairs) == len(called) == len(set(called.values())) else {}
 
 
 def _text(value: Any, row: int, column: str, where: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .augmentation import AugmentationConfig, augment
 from .cleaning import clean
-from .columns import Examples, as_labels, class_names, examples, in_order
+from .columns import Examples, as_labels, examples, in_order
 from .dataset import Split, TextDataset
 from .files import Table, read_folder, read_table
 from .reviews import reviews
@@ -101,21 +101,20 @@ def _read(
     config: DataConfig, *, lone_split: str = "train", labels: tuple[str, ...] = (), multi_label: bool = False
 ) -> TextDataset:
     """The source's own splits, cleaned; with `labels` as classes, or those of the training split."""
-    tables, called = _tables(config, lone_split)
     notes: list[str] = []
-    found = {}
-    for split, table in tables.items():
+    found: dict[str, Examples] = {}
+    for split, table in _tables(config, lone_split).items():
         given = _examples(table, split, config, notes)
         if given is not None:
             found[split] = given
+    called = next(iter(found.values())).called if found else {}
     if not labels:
         if "train" not in found:
             raise FileNotFoundError(
                 f"Data to train on must have a training split. Received: {config.source} with {', '.join(found)}."
             )
         multi_label = any(given.several for given in found.values())
-        ordered = in_order([*found["train"].classes, *((raw,) for raw in called)])
-        labels = tuple(called.get(raw, raw) for raw in ordered)
+        labels = tuple(called.get(name, name) for name in in_order(found["train"].classes))
     splits = {
         split: Split(given.texts, as_labels(given.renamed(called), labels, multi_label, _where(config, split)))
         for split, given in found.items()
@@ -123,16 +122,15 @@ def _read(
     return TextDataset(name=config.source, labels=labels, multi_label=multi_label, splits=splits, notes=tuple(notes))
 
 
-def _tables(config: DataConfig, lone_split: str) -> tuple[dict[str, Table], dict[str, str]]:
-    """A table a split, and what a class number is called where the source says so."""
+def _tables(config: DataConfig, lone_split: str) -> dict[str, Table]:
+    """A table a split."""
     kind, _, name = config.source.partition(":")
     if kind == "builtin":
-        return _builtin(name, config.seed), {}
+        return _builtin(name, config.seed)
     if kind == "tfds":
         return read_tfds(name, config.tfds_folder)
     path = Path(config.source)
-    tables = read_folder(path) if path.is_dir() else {lone_split: read_table(path)}
-    return tables, class_names(next(iter(tables.values())), config.label_column)
+    return read_folder(path) if path.is_dir() else {lone_split: read_table(path)}
 
 
 def _builtin(name: str, seed: int) -> dict[str, Table]:
@@ -158,7 +156,7 @@ def _examples(table: Table, split: str, config: DataConfig, notes: list[str]) ->
         raise ValueError(f"Data must hold at least one text. Received: {where}, where every text is empty.")
     if len(kept) < len(texts):
         notes.append(f"Dropped {len(texts) - len(kept):,} of {len(texts):,} examples of the {split} split: empty text.")
-    return Examples([texts[row] for row in kept], [given.classes[row] for row in kept], given.several)
+    return replace(given, texts=texts).take(kept)
 
 
 def _where(config: DataConfig, split: str) -> str:

@@ -8,7 +8,7 @@ from ..extras import require
 from .files import Table, find_splits
 
 
-def read_tfds(name: str, folder: Path | None = None) -> tuple[dict[str, Table], dict[str, str]]:
+def read_tfds(name: str, folder: Path | None = None) -> dict[str, Table]:
     """Reads a prepared data set, offline.
 
     Args:
@@ -16,7 +16,7 @@ def read_tfds(name: str, folder: Path | None = None) -> tuple[dict[str, Table], 
         folder: Where prepared data sets lie; by default $TFDS_DATA_DIR, else tensorflow-datasets' own folder.
 
     Returns:
-        A table a split, and what a class number is called, where the data set says so.
+        A table a split; beside a column of classes C, their names in C_name.
 
     Raises:
         FileNotFoundError: It isn't prepared there; the message says how to.
@@ -31,28 +31,29 @@ def read_tfds(name: str, folder: Path | None = None) -> tuple[dict[str, Table], 
     found = find_splits(prepared)
     if not found:
         raise _missing(name, where)
-    tables = {split: _columns(tfds, builder, names[0]) for split, names in found.items()}
-    return tables, _class_names(tfds, builder.info.features)
+    return {split: _columns(tfds, builder, names[0]) for split, names in found.items()}
 
 
 def _columns(tfds: Any, builder: Any, split: str) -> Table:
-    """The split's flat features as columns: bytes become strings."""
-    flat = [name for name, feature in builder.info.features.items() if not isinstance(feature, dict)]
-    table: Table = {name: [] for name in flat}
+    """The split's features as columns, bytes as strings."""
+    features = builder.info.features
+    table: Table = {name: [] for name in features}
     for example in tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)):
-        for name in flat:
-            value = example[name]
+        for name, value in example.items():
             table[name].append(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
-    return table
+    names = {
+        f"{column}_name": [_class_name(classes, value) for value in table[column]]
+        for column, feature in features.items()
+        if isinstance(classes := getattr(feature, "feature", feature), tfds.features.ClassLabel)
+    }
+    return {**names, **table}
 
 
-def _class_names(tfds: Any, features: Any) -> dict[str, str]:
-    """The names of the one feature that is a class (or a sequence of them)."""
-    for feature in features.values():
-        feature = getattr(feature, "feature", feature)
-        if isinstance(feature, tfds.features.ClassLabel):
-            return {str(number): name for number, name in enumerate(feature.names)}
-    return {}
+def _class_name(classes: Any, value: Any) -> Any:
+    """The name of a class number, or of each in an array; none for -1, which stands for no label."""
+    if getattr(value, "ndim", 0):
+        return [_class_name(classes, number) for number in value]
+    return classes.int2str(int(value)) if value >= 0 else None
 
 
 def _missing(name: str, where: str) -> FileNotFoundError:

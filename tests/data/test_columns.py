@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.data.columns import Examples, as_labels, class_names, examples, in_order
+from kerasllm.data.columns import Examples, as_labels, examples, in_order
 
 
 @pytest.mark.parametrize(
@@ -75,20 +75,22 @@ def test_numbers_are_sorted_as_numbers():
 
 
 def test_names_beside_numbers():
-    table = {"label": [1, 0, 1], "label_name": ["pos", "neg", "pos"]}
-    assert class_names(table) == {"1": "pos", "0": "neg"}
-    assert class_names({**table, "label_name": ["pos", "neg", "neg"]}) == {}
-    assert class_names({"label": [1]}) == {}
+    table = {"text": ["a", "b", "c"], "Intent": [1, 0, 1], "Intent_name": ["pos", "neg", "pos"]}
+    assert examples(table, "here").called == {"1": "pos", "0": "neg"}
+    assert examples({**table, "Intent_name": ["pos", "neg", "neg"]}, "here").called == {}
+    assert examples({**table, "Intent_name": ["pos", None, "pos"]}, "here").called == {}
+    lists = {"text": ["a", "b"], "label": [[1, 0], []], "label_name": [["pos", "neg"], []]}
+    assert examples(lists, "here").called == {"1": "pos", "0": "neg"}
 
 
 def test_an_unknown_class_is_named_with_its_split():
     with pytest.raises(ValueError, match=r"training labels: a, b. Received: 'c' in the test split"):
-        as_labels(Examples(["t"], [("c",)], False), ("a", "b"), False, "the test split")
+        as_labels(Examples(["t"], [("c",)]), ("a", "b"), False, "the test split")
 
 
 def test_one_label_each_where_a_model_has_one():
     with pytest.raises(ValueError, match="exactly one label"):
-        as_labels(Examples(["t"], [()], True), ("a", "b"), False, "here")
+        as_labels(Examples(["t"], [()]), ("a", "b"), False, "here")
 
 
 @settings(deadline=None, max_examples=50, derandomize=True)

@@ -1,12 +1,12 @@
 """The road through tensorflow-datasets, on a small data set that tfds itself prepares."""
 
-import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 from kerasllm.data import DataConfig, load_dataset
 
-MOODS = ["sad", "glad", "neither"]
+TOPICS = ["weather", "food", "work"]
+MOODS = ["sad", "glad"]
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def prepared(tmp_path_factory):
     def generate(start, stop, hidden=False):
         for number in range(start, stop):
             label = -1 if hidden else number % 2
-            yield number, {"sentence": f"wörld <br/>{number}", "label": label, "idx": number}
+            yield number, {"sentence": f"wörld <br/>{number}", "label": label, "topics": sorted({0, number % 3})}
 
     with tfds.core.registered.skip_registration():  # so that only the files tell what it is
 
@@ -27,7 +27,8 @@ def prepared(tmp_path_factory):
 
             def _info(self):
                 label = tfds.features.ClassLabel(names=MOODS)
-                features = {"sentence": tfds.features.Text(), "label": label, "idx": tfds.features.Scalar(np.int32)}
+                topics = tfds.features.Sequence(tfds.features.ClassLabel(names=TOPICS))
+                features = {"sentence": tfds.features.Text(), "label": label, "topics": topics}
                 return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
 
             def _split_generators(self, manager):
@@ -43,13 +44,23 @@ def prepared(tmp_path_factory):
 
 def test_a_prepared_set_is_read_offline(prepared):
     dataset = load_dataset(DataConfig(source="tfds:moods", tfds_folder=prepared))
-    assert dataset.labels == ("sad", "glad", "neither")
+    assert dataset.labels == ("sad", "glad")
     train = dataset.splits["train"]
     assert sorted(train.texts) == sorted(f"wörld {number}" for number in range(20))
     assert train.labels.tolist() == [int(text.split()[1]) % 2 for text in train.texts]
     assert len(dataset.splits["validation"]) == 6
     assert "test" not in dataset.splits
     assert "all -1" in dataset.notes[0]
+
+
+def test_another_column_keeps_its_own_names(prepared):
+    dataset = load_dataset(DataConfig(source="tfds:moods", tfds_folder=prepared, label_column="topics"))
+    assert dataset.multi_label
+    assert dataset.labels == ("weather", "food", "work")
+    train = dataset.splits["train"]
+    for text, labels in zip(train.texts, train.labels, strict=True):
+        number = int(text.split()[1])
+        assert labels.tolist() == [1, number % 3 == 1, number % 3 == 2]
 
 
 def test_the_environment_names_the_folder(prepared, monkeypatch):
