@@ -1,6 +1,6 @@
 """The model card: what the bundle is, what was measured, how to use it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -46,40 +46,44 @@ The graph is in `onnx/`, the tokenizer in `tokenizer.json`; `kerasllm.json` list
 
 def variants_table(manifest: Mapping[str, Any]) -> str:
     """The measured table, a row a variant, in Markdown."""
-    header = [*COLUMNS]
+    header = columns(manifest)
     rows = [header, ["---", *["---:"] * (len(header) - 1)], *variant_rows(manifest)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-COLUMNS = ("variant", "size", "metric", "agreement with fp32", "largest difference", "quantized", "p50 latency")
+def columns(manifest: Mapping[str, Any]) -> list[str]:
+    """The heads of the measured table."""
+    metric = next(
+        (variant["metric"]["name"] for variant in manifest["variants"].values() if "metric" in variant), "metric"
+    )
+    return ["variant", "MB", f"{metric} %", "as fp32 %", "difference", "quantized", "p50 ms"]
 
 
 def variant_rows(manifest: Mapping[str, Any]) -> list[list[str]]:
-    """The cells of the measured table, a row a variant in the order of COLUMNS."""
+    """The cells of the measured table, a row a variant in the order of `columns`."""
     return [_row(name, variant) for name, variant in manifest["variants"].items()]
 
 
 def _row(name: str, variant: Mapping[str, Any]) -> list[str]:
-    parity, metric, coverage = variant["parity"], variant.get("metric"), variant.get("coverage")
-    agreement = parity.get("agreement")
-    against = "Keras" if agreement is None else "fp32"
+    parity, metric, coverage = (variant.get(key) or {} for key in ("parity", "metric", "coverage"))
     return [
         name,
-        f"{variant['bytes'] / 1e6:.2f} MB",
-        f"{metric['name']} {100 * metric['value']:.2f} %" if metric else "not measured",
-        "" if agreement is None else f"{100 * agreement:.2f} %",
-        f"{parity['max_abs_difference']:.1e} from {against}",
-        f"{coverage['quantized']} of {coverage['total']}" if coverage else "",
-        f"{variant['latency_ms']['p50']:.3f} ms",
+        f"{variant['bytes'] / 1e6:.2f}",
+        f"{100 * metric['value']:.2f}" if metric else "not measured",
+        f"{100 * parity['agreement']:.2f}" if "agreement" in parity else "-",
+        f"{parity['max_abs_difference']:.1e}" if parity else "-",
+        f"{coverage['quantized']} of {coverage['total']}" if coverage else "-",
+        f"{variant['latency_ms']['p50']:.3f}" if "latency_ms" in variant else "-",
     ]
 
 
 def measured_on(manifest: Mapping[str, Any]) -> str:
     """What the figures of the table were taken on, in a sentence or two."""
-    variants: Sequence[Mapping[str, Any]] = list(manifest["variants"].values())
+    variants = list(manifest["variants"].values())
     latency, cpu, metric = variants[0]["latency_ms"], manifest["cpu"], variants[0].get("metric")
-    split = f"The metric is taken on {metric['examples']} validation texts. " if metric else ""
+    where = f"one thread of {cpu['model']}{'' if cpu['exact_int8'] else ' without VNNI'}"
     return (
-        f"{split}Latency: one text of {latency['tokens']} tokens, tokenizing included, one thread, on {cpu['model']} "
-        f"({'exact' if cpu['exact_int8'] else 'no VNNI: made exact'} int8 products)."
+        (f"Metric: on {metric['examples']:,} validation texts. " if metric else "")
+        + "Difference: the largest one, for fp32 of the outputs from Keras's, else of the probabilities from fp32's. "
+        + f"Latency: one text of {latency['tokens']} tokens, tokenizing included, on {where}."
     )

@@ -18,7 +18,9 @@ def bench(
     seconds: float = 1.0,
     json: bool = False,
 ) -> None:
-    """Measure a BUNDLE's latency and throughput on this machine, tokenizing included.
+    """Measure a BUNDLE's latency and throughput on this machine.
+
+    Tokenizing is part of both. Latency is that of one text; throughput is measured on 64 texts, cut into batches.
 
     Args:
         bundle: The bundle folder.

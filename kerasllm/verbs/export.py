@@ -24,7 +24,7 @@ def export(
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
-    """Turn a RUN or a .keras file into a verified ONNX BUNDLE.
+    """Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.
 
     A RUN says everything itself. A .keras file needs --tokenizer and --labels; no code from it is run.
 
@@ -72,7 +72,7 @@ def export(
 
 
 def _print(out: Path, manifest: dict[str, Any]) -> None:
-    from ..export.card import COLUMNS, measured_on, variant_rows
+    from ..export.card import columns, measured_on, variant_rows
 
-    print_table(f"bundle {out}", COLUMNS, variant_rows(manifest))
+    print_table(f"bundle {out}", columns(manifest), variant_rows(manifest))
     console.print(measured_on(manifest), highlight=False)

@@ -7,7 +7,9 @@ from ..console import print_json, print_table
 
 
 def inspect(path: Path, *, json: bool = False) -> None:
-    """Show what is inside a RUN, a BUNDLE or an ONNX file: interface, operators, sizes and what was measured.
+    """Show what is inside a RUN, a BUNDLE or an ONNX file.
+
+    That is the interface, the operators, sizes and what was measured. Every file of a bundle is verified.
 
     Args:
         path: A RUN folder, a BUNDLE folder or an .onnx file.
@@ -23,7 +25,7 @@ def inspect(path: Path, *, json: bool = False) -> None:
 
 
 def _print_bundle(title: str, result: dict[str, Any]) -> None:
-    from ..export.card import COLUMNS, variant_rows
+    from ..export.card import columns, variant_rows
 
     manifest = result["manifest"]
     facts = {
@@ -32,11 +34,11 @@ def _print_bundle(title: str, result: dict[str, Any]) -> None:
         "default variant": manifest["default_variant"],
         "activation": manifest["activation"],
         **manifest["preprocessing"],
-        "producer": " ".join(map(str, manifest.get("producer", {}).values())),
+        "producer": ", ".join(f"{name} {version}" for name, version in manifest.get("producer", {}).items()),
         "measured on": manifest.get("cpu", {}).get("model", "unknown"),
     }
-    print_table(f"bundle {title}", ["", ""], facts.items())
-    print_table("variants", COLUMNS, variant_rows(manifest))
+    print_table(f"bundle {title}", ["property", "value"], facts.items())
+    print_table("variants", columns(manifest), variant_rows(manifest))
     print_table("files", ["path", "bytes"], [(name, f"{r['bytes']:,}") for name, r in manifest["files"].items()])
     for name, graph in result.get("graphs", {}).items():
         _print_graph(name, graph)
@@ -51,7 +53,7 @@ def _print_run(title: str, result: dict[str, Any]) -> None:
         **{name: config["model"].get(name) for name in ("encoder", "embedding_dim", "units")},
         **{name: value for name, value in metrics.items() if isinstance(value, (int, float))},
     }
-    print_table(f"run {title}", ["", ""], facts.items())
+    print_table(f"run {title}", ["property", "value"], facts.items())
     print_table("files", ["path", "bytes"], [(name, f"{size:,}") for name, size in result["files"].items()])
 
 

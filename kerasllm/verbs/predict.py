@@ -17,7 +17,9 @@ def predict(
     top_k: int = 1,
     json: bool = False,
 ) -> None:
-    """Label texts with a BUNDLE: given as arguments, one a line in a file, or one a line on standard input.
+    """Label texts with a BUNDLE.
+
+    Texts are given as arguments, one a line in a file, or one a line on standard input.
 
     Args:
         bundle: The bundle folder.

@@ -1,0 +1,52 @@
+"""What counts as a difference, and which rows are tried."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasllm.export.parity import compare, trial_batches
+from kerasllm.export.signature import Signature
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(max_length=st.integers(1, 40), vocab_size=st.integers(2, 50), seed=st.integers(0, 9))
+def test_the_trial_batches_hold_every_odd_case(max_length, vocab_size, seed):
+    signature = Signature(
+        inputs={"input_ids": "input_ids"},
+        activation="softmax",
+        max_length=max_length,
+        padding="longest",
+        padding_side="right",
+        pad_token_id=0,
+        vocab_size=vocab_size,
+    )
+    batches = trial_batches(signature, seed)
+    rows = [row for batch in batches for row in batch]
+    assert {len(batch) == 1 for batch in batches} == {True, False}
+    assert {0, 1, max_length} <= {len(row) for row in rows}
+    assert any(len({len(row) for row in batch}) > 1 for batch in batches)
+    assert all(row.min() >= 1 and row.max() < vocab_size for row in rows if len(row))
+    assert max(map(len, rows)) <= max_length
+
+
+def test_compare_counts_decisions_and_the_largest_difference():
+    reference = np.array([[0.9, 0.1], [0.4, 0.6], [0.51, 0.49], [0.2, 0.8]])
+    scores = np.array([[0.8, 0.2], [0.4, 0.6], [0.49, 0.51], [0.2, 0.8]])
+    result = compare(reference, scores, multi_label=False)
+    assert result == {"max_abs_difference": pytest.approx(0.1), "agreement": 0.75, "rows": 4}
+    assert compare(reference, scores, multi_label=True)["agreement"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ([np.nan, 1], [np.nan, 1], 0),
+        ([np.inf, 1], [np.inf, 1], 0),
+        ([np.nan, 1], [0, 1], np.finfo(np.float64).max),
+        ([np.inf, 1], [-np.inf, 1], np.finfo(np.float64).max),
+    ],
+)
+def test_what_is_no_number_differs_unless_both_sides_have_it(a, b, expected):
+    difference = compare(np.array([a], float), np.array([b], float), multi_label=False)["max_abs_difference"]
+    assert difference == 0 if expected == 0 else difference > 1e30
