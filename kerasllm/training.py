@@ -134,6 +134,8 @@ def train(
     dataset = load_dataset(data)
     for note in dataset.notes:
         console.print(note, style="dim")
+    if training.balance_classes and dataset.multi_label:
+        raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
     sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batch, "training": training}
     settings = _settings(dataset, {name: to_settings(config) for name, config in sections.items()})
     if resume and (out / "config.json").is_file():
