@@ -143,18 +143,23 @@ def example_weights(labels: np.ndarray, class_weights: Sequence[float]) -> np.nd
         labels: Class indices, int64 [examples].
         class_weights: A weight a class.
     """
-    if labels.ndim != 1:
-        raise ValueError(
-            f"Class weights need exactly one class an example. Received: multi-label data, {labels.shape[1]} classes. "
-            "Train without class weights."
-        )
+    _check_single_label(labels)
     return np.asarray(class_weights, np.float32)[labels]
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """Class weights under which every class counts the same: examples / (classes * count), float32 [classes]."""
+    _check_single_label(labels)
     counts = np.bincount(labels, minlength=classes)
     return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+
+
+def _check_single_label(labels: np.ndarray) -> None:
+    if labels.ndim != 1:
+        raise ValueError(
+            "Class weights need exactly one class an example. "
+            f"Received: multi-label data, {labels.shape[1]} classes. Train without class weights."
+        )
 
 
 def _as_tensors(tf: Any, make: Callable, split: TokenSplit, weighted: bool) -> Callable:

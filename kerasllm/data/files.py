@@ -75,14 +75,17 @@ def read_table(path: Path) -> Table:
         FileNotFoundError: There is no such file.
         ValueError: An unknown suffix, or content that is broken or empty; the message says where.
     """
+    if not path.is_file():
+        raise FileNotFoundError(
+            "A data source must be builtin:NAME, tfds:NAME, or an existing file or folder. "
+            f"Received: {path}, where there is none."
+        )
     suffix = _suffix(path)
     if suffix not in _READERS:
         raise ValueError(
             f"A data file must be one of {', '.join(_READERS)} (each also .gz). Received: {path}. "
             "Convert it, or rename it if the suffix misleads."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"A data source must exist. Received: {path}, where there is none.")
     table = _READERS[suffix](_read_bytes(path), path)
     if not any(table.values()):
         raise ValueError(f"A data file must hold at least one example. Received: {path}, which holds none.")

@@ -64,10 +64,11 @@ def load_dataset(config: DataConfig) -> TextDataset:
         ValueError: The source can't be used as it is; the message says why and where.
     """
     dataset = _read(config)
-    if len(dataset.labels) < 2 and not dataset.multi_label:
+    if len(dataset.labels) < (1 if dataset.multi_label else 2):
         raise ValueError(
-            f"Data to train on must have at least two classes. Received: {config.source}, all of it "
-            f"{dataset.labels[0]!r}. Add examples of another class, or name the right --label-column."
+            "Data to train on must have at least two classes (one if multi-label). Received: "
+            f"{config.source} with {', '.join(dataset.labels) or 'none'}. "
+            "Add examples of another class, or name the right --label-column."
         )
     if "validation" not in dataset.splits:
         dataset = _carve_validation(dataset, config.seed)

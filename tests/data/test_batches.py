@@ -129,6 +129,8 @@ def test_class_weights_become_example_weights():
         assert weights.tolist() == [[1, 2, 5][label] for label in labels]
     with pytest.raises(ValueError, match="multi-label"):
         example_weights(np.zeros((2, 3), np.float32), [1, 2, 3])
+    with pytest.raises(ValueError, match="multi-label"):
+        balanced_weights(np.zeros((2, 3), np.float32), 3)
 
 
 def test_balanced_weights_give_every_class_the_same_say():

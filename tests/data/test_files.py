@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,7 +94,7 @@ BROKEN = {
     "data.parquet": (b"PAR1 not", "whole"),
     "cut.csv.gz": (gzip.compress(b"text,label\n" * 99)[:-12], "whole"),
     "plain.csv.gz": (b"text,label\nfine,1\n", "whole"),
-    "flipped.csv.gz": (gzip.compress(b"text,label\nfine,1\n")[:15] + b"\xff" * 20, "whole"),
+    "flipped.csv.gz": (gzip.compress(b"text,label\nfine,1\n")[:10] + b"\xff" * 20, "whole"),
     "data.xlsx": (b"PK", r"\.csv, \.tsv, \.jsonl, \.parquet, \.txt"),
 }
 
@@ -119,6 +120,8 @@ def test_a_cut_parquet_file(tmp_path):
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Received: .*nowhere.csv"):
         read_table(tmp_path / "nowhere.csv")
+    with pytest.raises(FileNotFoundError, match=r"builtin:NAME, tfds:NAME.*Received: tdfs:typo"):
+        read_table(Path("tdfs:typo"))
 
 
 def test_splits_are_known_by_many_names():
