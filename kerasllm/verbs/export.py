@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..console import console, print_json, print_table
-from ..extras import require
 
 
 def export(
@@ -44,9 +43,7 @@ def export(
         overwrite: Replace a bundle that is there.
         json: Print the manifest as JSON.
     """
-    require("export", "keras")
-    require("export", "onnx_ir")
-    from ..export.sources import export_source
+    from ..export import export_source
 
     with console.status("loading") as status:
         manifest = export_source(
