@@ -133,7 +133,7 @@ def train(
         )
     dataset = load_dataset(data)
     for note in dataset.notes:
-        console.print(note, style="dim")
+        console.print(note, style="dim", soft_wrap=True)
     if training.balance_classes and dataset.multi_label:
         raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
     sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batch, "training": training}
@@ -143,7 +143,7 @@ def train(
     else:
         run = _started(out, settings, dataset, tokenizer, overwrite)
     if run.finished:
-        console.print(f"{run.path} is finished already: nothing to do.")
+        console.print(f"{run.path} is finished already: nothing to do.", soft_wrap=True)
         return run
     tokens = token_cache(dataset, run.load_tokenizer(), tokenizer.max_length)
     _fit(run, tokens, model, batch, training)
@@ -204,7 +204,7 @@ def _fit(
     table = None
     if model.vectors:
         table, share = initial_vectors(model.vectors, run.load_tokenizer(), model.embedding_dim, training.seed)
-        console.print(f"{share:.1%} of the vocabulary is in {model.vectors}.")
+        console.print(f"{share:.1%} of the vocabulary is in {model.vectors}.", soft_wrap=True)
     size, classes = vocab_size(run.load_tokenizer()), len(run.labels)
     trainer = Trainer(
         lambda: build_classifier(model, vocab_size=size, classes=classes, vectors=table),
