@@ -50,7 +50,7 @@ def run_quickstart(config: QuickstartConfig, out: Path) -> dict[str, Any]:
         TokenizerConfig(max_length=64),
         ClassifierConfig(),
         BatchConfig(),
-        TrainingConfig(epochs=config.epochs, seed=config.seed),
+        TrainingConfig(epochs=config.epochs, learning_rate=2e-3, seed=config.seed),
         out / "run",
         overwrite=True,
     )
