@@ -1,23 +1,24 @@
 """The walk: a Keras functional model in, an ONNX model out, one lowering an operation.
 
 A Keras 3 functional model holds all that is needed: its operations in order, each call's arguments, and masks as
-values of the graph like any other. Each operation is lowered by its class; a nested model is traced again with the
-masks that reach it and walked in place; an operation without a lowering is expanded into the `keras.ops` that its
-`call` is made of; what is left goes through tf2onnx for that operation alone.
+values of the graph like any other. The graph is first expanded (nested models and composite layers are replaced by
+what they are made of), then each operation is lowered by its class; one that has no lowering goes through tf2onnx.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import keras
+import numpy as np
 import onnx_ir as ir
 
 from .. import __version__
 from .errors import ExportError
-from .expansion import expand
+from .expansion import Expanded, expand
 from .fallback import convert
 from .graph import CONTRIB, IR_VERSION, OPSET, Graph, dimensions, onnx_dtype
-from .lowering import lowering_of
+from .lowering import NotLoweredError, lowering_of
 
 # The axes of a text model have names; others are numbered by their input.
 _AXES = ("batch_size", "sequence_length")
@@ -41,13 +42,13 @@ def lower_model(model: keras.Model, *, output_names: Sequence[str] | None = None
     function = functional_graph(model)
     graph = Graph()
     values = [_graph_input(graph, tensor) for tensor in function.inputs]
-    outputs = Walk(graph).run(function, values)
+    outputs = Walk(graph, expand(function)).run(values)
     _name_outputs(graph, outputs, output_names or _default_output_names(function))
     body = ir.Graph(
         graph.inputs,
         outputs,
         nodes=graph.nodes,
-        initializers=tuple(graph.initializers.values()),
+        initializers=tuple(value for value in graph.initializers.values() if value.uses()),
         opset_imports={"": OPSET, CONTRIB: 1},
         name=model.name,
     )
@@ -76,27 +77,19 @@ def functional_graph(model: keras.Model) -> Any:
 
 
 class Walk:
-    """Lowers every operation of a functional graph, in order.
+    """Lowers every operation of an expanded graph, in order.
 
     Attributes:
         graph: The ONNX graph that grows.
-        masks: The mask that Keras attaches to a value at run time without showing it in the graph, by the value's id.
+        expanded: What is walked.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.masks: dict[int, ir.Value] = {}
+    def __init__(self, graph: Graph, expanded: Expanded) -> None:
+        self.graph, self.expanded = graph, expanded
 
-    def run(self, function: Any, values: Sequence[ir.Value]) -> list[ir.Value]:
-        """Lowers `function` on `values`.
-
-        Args:
-            function: A `keras.Function` or functional model.
-            values: One value for each of `function.inputs`.
-
-        Returns:
-            One value for each of `function.outputs`.
-        """
+    def run(self, values: Sequence[ir.Value]) -> list[ir.Value]:
+        """Lowers the graph on `values`, one for each of its inputs, and returns one value for each of its outputs."""
+        function = self.expanded.function
         known = {id(tensor): value for tensor, value in zip(function.inputs, values, strict=True)}
         for depth in sorted(function._nodes_by_depth, reverse=True):
             for node in function._nodes_by_depth[depth]:
@@ -106,45 +99,40 @@ class Walk:
 
     def _lower_node(self, node: Any, known: dict[int, ir.Value]) -> None:
         """Lowers one call of one operation and remembers its outputs."""
+        operation = node.operation
+        self.graph.scope = self.expanded.scopes.get(id(operation), operation.name)
 
         def value_of(item: Any) -> Any:
             if isinstance(item, keras.KerasTensor):
                 return known[id(item)]
-            return self.graph.variable(item) if isinstance(item, keras.Variable) else item
+            if isinstance(item, keras.Variable):
+                return self.graph.variable(item)
+            return self.graph.constant(item) if keras.ops.is_tensor(item) or isinstance(item, np.ndarray) else item
 
-        args, kwargs = keras.tree.map_structure(value_of, (list(node.arguments.args), dict(node.arguments.kwargs)))
-        kwargs.pop("training", None)
-        outer, self.graph.scope = self.graph.scope, "/".join(filter(None, (self.graph.scope, node.operation.name)))
-        outputs = keras.tree.flatten(self.lower(node.operation, tuple(args), kwargs))
-        self.graph.scope = outer
-        for tensor, value in zip(node.outputs, outputs, strict=True):
+        args, kwargs = keras.tree.map_structure(value_of, (tuple(node.arguments.args), dict(node.arguments.kwargs)))
+        kwargs.pop("training", None)  # False everywhere: the expansion saw to it
+        results = self._lower(operation, args, kwargs)
+        for tensor, value in zip(node.outputs, keras.tree.flatten(results), strict=True):
             known[id(tensor)] = self.graph.describe(value, tensor.shape, tensor.dtype)
+        self.graph.scope = ""
 
-    def lower(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Lowers a call by the first road that is open: its own lowering, a nested graph, its `keras.ops`, tf2onnx."""
-        kwargs = self._with_masks(kwargs, args)
-        lowering = lowering_of(operation)
-        if lowering is not None:
-            return lowering(self.graph, operation, *args, **kwargs)
-        traced = expand(operation, args, kwargs)
-        if traced is None:
-            return convert(self.graph, operation, args, kwargs)
-        function, values, masks = traced
-        outputs = self.run(function, values)
-        for value, mask in zip(outputs[: len(masks)], masks, strict=True):
-            if mask is not None:
-                self.masks[id(value)] = outputs[mask]
-        return outputs[: len(masks)]
-
-    def _with_masks(self, kwargs: dict[str, Any], args: tuple[Any, ...]) -> dict[str, Any]:
-        """Fills in the mask that an input carries, where the call names none: so does Keras at run time."""
-        if "mask" in kwargs and kwargs["mask"] is None and args and isinstance(args[0], ir.Value):
-            return {**kwargs, "mask": self.masks.get(id(args[0]))}
-        return kwargs
+    def _lower(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Lowers one call by its own lowering, or through tf2onnx."""
+        lower = lowering_of(operation)
+        if lower is not None:
+            with suppress(NotLoweredError):
+                return lower(self.graph, operation, *args, **kwargs)
+        return convert(self.graph, operation, args, kwargs)
 
 
 def _graph_input(graph: Graph, tensor: keras.KerasTensor) -> ir.Value:
     """A graph input for a Keras input: integers come in as int64 and go on as what Keras takes them for."""
+    if tensor.dtype == "string" or tensor.sparse:
+        raise ExportError(
+            f"A model must start from tensors of numbers. Received: the input {tensor.name!r} of "
+            f"{'sparse tensors' if tensor.sparse else 'strings'}. Export the model from token ids on, and the "
+            "tokenizer beside it as tokenizer.json: serving applies it before the graph."
+        )
     shape = [
         size if size is not None else _AXES[axis] if axis < len(_AXES) else f"{tensor.name}_axis_{axis}"
         for axis, size in enumerate(tensor.shape)
@@ -162,8 +150,7 @@ def _default_output_names(function: Any) -> list[str]:
 
 
 def _name_outputs(graph: Graph, outputs: list[ir.Value], names: Sequence[str]) -> None:
-    """Gives the outputs their public names; an input, a constant or a value that is asked for twice goes through Identity."""
-    taken = {value.name for value in graph.inputs} | set(graph.initializers)
+    """Gives the outputs their public names; what is no node's own output goes through Identity."""
     seen: set[int] = set()
     for index, (value, name) in enumerate(zip(outputs, names, strict=True)):
         if value.producer() is None or id(value) in seen:
@@ -171,4 +158,4 @@ def _name_outputs(graph: Graph, outputs: list[ir.Value], names: Sequence[str]) -
             copy.shape, copy.type = value.shape, value.type
             outputs[index] = value = copy
         seen.add(id(value))
-        value.name = graph._unique(name) if name in taken else name
+        value.name = graph._unique(name)

@@ -1,51 +1,246 @@
-"""An operation seen from inside: its `call`, traced on symbolic inputs, is a graph of smaller operations."""
+"""A model seen from inside: its graph, opened until each operation in it has a lowering of its own.
+
+Keras traces a model once, when it is built, and hides things there: what a nested model or a composite layer does
+inside, the casts that a layer makes of its inputs, and the masks that ride on tensors, which at run time go further
+than the traced graph shows. So the graph is replayed here call by call, as Keras itself would run it, on symbolic
+tensors: masks are handed over by name, and a layer that has no lowering is replaced by what its `call` is made of.
+"""
 
 import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import keras
-import onnx_ir as ir
+import numpy as np
 
-from .graph import dimensions, keras_dtype
+from .errors import ExportError
+from .lowering import lowering_of
+from .sizes import sizes_known_later
 
-# The traced graph, the values that feed it, and for each output of the operation the index (among the traced graph's
-# outputs) of the mask that it carries, or None.
-Traced = tuple[Any, list[ir.Value], list[int | None]]
+Tensors = Sequence[keras.KerasTensor]
 
 
-def expand(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced | None:
-    """Traces an operation's `call` into a graph of operations.
+@dataclass
+class Expanded:
+    """A graph of operations that each have a lowering, or that cannot be opened any further.
+
+    Attributes:
+        function: The graph, as a `keras.Function` on the model's own inputs.
+        scopes: Where in the model an operation stands ("encoder/dense"), by the operation's id.
+    """
+
+    function: Any
+    scopes: dict[int, str] = field(default_factory=dict)
+
+
+def expand(function: Any) -> Expanded:
+    """Opens a functional graph.
 
     Args:
-        operation: A layer, a nested model included.
-        args: Its call arguments, with ONNX values where tensors stood.
-        kwargs: Likewise.
+        function: A functional model; it is left as it is.
 
     Returns:
-        The traced graph with what feeds it, or None where the call cannot be traced: it is not a layer, it uses a
-        dynamic size as a number, or it is made of a backend's own functions.
+        The same computation at inference (`training=False`), with every mask an explicit argument.
+
+    Raises:
+        ExportError: A layer inside calls another one with `training=True`, which is random or changes state.
     """
-    if not isinstance(operation, keras.layers.Layer):
-        return None
-    values: list[ir.Value] = []
-    inputs: list[keras.KerasTensor] = []
+    scopes: dict[int, str] = {}
+    outputs = _Replay(scopes, "", inference=True).run(function, function.inputs)
+    return Expanded(keras.Function(function.inputs, outputs), scopes)
 
-    def stand_in(item: Any) -> Any:
-        if not isinstance(item, ir.Value):
-            return item
-        values.append(item)
-        inputs.append(keras.Input(batch_shape=dimensions(item), dtype=keras_dtype(item)))
-        return inputs[-1]
 
-    call_args, call_kwargs = keras.tree.map_structure(stand_in, (list(args), dict(kwargs)))
-    if "training" in inspect.signature(operation.call).parameters:
-        call_kwargs["training"] = False
+class _Replay:
+    """Calls the operations of a graph again, on other tensors.
+
+    Attributes:
+        scopes: Grows: the name of each operation, after the layers that it stands in.
+        scope: The layers around this graph.
+        inference: Whether calls are told `training=False`, as a model tells its own layers.
+    """
+
+    def __init__(self, scopes: dict[int, str], scope: str, *, inference: bool) -> None:
+        self.scopes, self.scope, self.inference = scopes, scope, inference
+
+    def run(self, function: Any, inputs: Tensors) -> list[keras.KerasTensor]:
+        """Replays `function` on `inputs` and returns its outputs."""
+        known = {id(tensor): value for tensor, value in zip(function.inputs, inputs, strict=True)}
+        for depth in sorted(function._nodes_by_depth, reverse=True):
+            for node in function._nodes_by_depth[depth]:
+                if not node.is_input and not all(id(tensor) in known for tensor in node.outputs):
+                    args, kwargs = node.arguments.fill_in(known)
+                    outputs = keras.tree.flatten(self._call(node.operation, tuple(args), dict(kwargs)))
+                    known.update(zip(map(id, node.outputs), outputs, strict=True))
+        return [known[id(tensor)] for tensor in function.outputs]
+
+    def _call(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Calls one operation: as a whole if it has a lowering, else opened if it can be."""
+        if not isinstance(operation, keras.layers.Layer):
+            self.scopes[id(operation)] = self.scope
+            return operation(*args, **kwargs)
+        args, kwargs = self._prepared(operation, args, kwargs)
+        name = "/".join(filter(None, (self.scope, operation.name)))
+        if lowering_of(operation) is None:
+            outputs = self._opened(operation, name, args, kwargs)
+            if outputs is not None:
+                return outputs
+            _refuse_hidden_masks(operation, args, kwargs)
+        self.scopes[id(operation)] = name
+        return operation(*args, **kwargs)
+
+    def _prepared(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], Any]:
+        """The arguments as the layer's `call` gets them: cast, with masks, not in training."""
+        parameters = inspect.signature(layer.call).parameters
+        if self.inference or "training" not in parameters:
+            kwargs.pop("training", None)
+        if kwargs.get("training"):
+            raise ExportError(
+                f"An exported model is a function of its inputs. Received: {layer.name!r} of class "
+                f"{type(layer).__name__}, which is called with training=True. Pass `training` on from the layer around."
+            )
+        if "training" in parameters:
+            kwargs["training"] = False
+
+        def cast(tensor: Any) -> Any:
+            converted = layer.dtype_policy.convert_input(tensor, layer.autocast, layer.input_dtype)
+            if converted is not tensor and _mask_of(tensor) is not None:
+                converted._keras_mask = _mask_of(tensor)
+            return converted
+
+        args, kwargs = keras.tree.map_structure(cast, (args, kwargs))
+        return args, kwargs | _masks(layer, args, kwargs)
+
+    def _opened(self, layer: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Replays what the layer's `call` is made of; None where that cannot be seen from its symbolic call."""
+        arguments = inspect.signature(layer.call).bind(*args, **kwargs).arguments
+        first = next(iter(arguments.values()), None)
+        previous = kwargs["mask"] if kwargs.get("mask") is not None else keras.tree.map_structure(_mask_of, first)
+        traced = _trace(layer, args, kwargs)
+        if traced is None:
+            return None
+        inside, inputs, outputs = traced
+        flat = keras.tree.flatten(outputs)
+        shown = [_mask_of(tensor) for tensor in flat]
+        replayed = iter(_Replay(self.scopes, name, inference=False).run(inside, inputs))
+        flat = [next(replayed) for _ in flat]
+        for tensor, mask in zip(flat, shown, strict=True):
+            if mask is not None:
+                tensor._keras_mask = next(replayed)
+        outputs = keras.tree.pack_sequence_as(outputs, flat)
+        if layer.supports_masking:
+            _pass_masks_on(layer, first, outputs, previous)
+        return outputs
+
+
+def _trace(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Tensors, Any] | None:
+    """What a layer's `call` is made of.
+
+    Returns:
+        Its graph, the graph's inputs (the tensors that the layer gets and their masks), and the outputs in the
+        layer's own structure; the graph's outputs are these and after them the masks that they carry. None where
+        `call` cannot be traced, or draws random numbers, which would be frozen.
+    """
+    tensors = [item for item in keras.tree.flatten((args, kwargs)) if isinstance(item, keras.KerasTensor)]
+    masks = [_mask_of(tensor) for tensor in tensors]
+    inputs = list({id(item): item for item in [*tensors, *masks] if item is not None}.values())
+
+    def trace() -> tuple[Any, Any]:
+        for tensor, mask in zip(tensors, masks, strict=True):
+            tensor._keras_mask = mask  # MultiHeadAttention takes it away
+        with _variables_in_graphs(), sizes_known_later():
+            outputs = layer.call(*args, **kwargs)
+        flat = keras.tree.flatten(outputs)
+        shown = [_mask_of(tensor) for tensor in flat]
+        return keras.Function(inputs, [*flat, *(mask for mask in shown if mask is not None)]), outputs
+
     try:
-        outputs = keras.tree.flatten(operation.call(*call_args, **call_kwargs))
-        masks = [getattr(tensor, "_keras_mask", None) for tensor in outputs]
-        shown = [mask for mask in masks if mask is not None]
-        function = keras.Function(inputs, [*outputs, *shown])
-    except Exception:  # whatever a user's `call` raises on symbolic tensors: there are other roads
+        inside, outputs = trace()
+        constants = _constants(inside)
+        if constants and not all(map(np.array_equal, constants, _constants(trace()[0]))):
+            return None
+    except Exception:  # whatever a `call` raises on symbolic tensors: there is another road
         return None
-    places = iter(range(len(outputs), len(outputs) + len(shown)))
-    return function, values, [None if mask is None else next(places) for mask in masks]
+    return inside, inputs, outputs
+
+
+def _constants(function: Any) -> list[np.ndarray]:
+    """The tensors that a graph was traced with, in order."""
+    arguments = [
+        (node.arguments.args, node.arguments.kwargs) for nodes in function._nodes_by_depth.values() for node in nodes
+    ]
+    return [np.asarray(item) for item in keras.tree.flatten(arguments) if keras.ops.is_tensor(item)]
+
+
+def _mask_of(tensor: Any) -> Any:
+    return getattr(tensor, "_keras_mask", None)
+
+
+def _is_tensor(item: Any) -> bool:
+    return isinstance(item, keras.KerasTensor) or keras.ops.is_tensor(item)
+
+
+def _masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The masks that Keras takes off the tensors where a call names none: `mask`, or `{argument}_mask` each."""
+    bound = inspect.signature(layer.call).bind(*args, **kwargs)
+    bound.apply_defaults()
+    arguments = bound.arguments
+    tensors = {
+        name: item
+        for name, item in arguments.items()
+        if item is not None and (flat := keras.tree.flatten(item)) and all(x is None or _is_tensor(x) for x in flat)
+    }
+    wanted = {f"{name}_mask": item for name, item in tensors.items()}
+    if len(tensors) == 1:
+        wanted = {"mask": next(iter(tensors.values()))}
+    return {
+        name: keras.tree.map_structure(_mask_of, item)
+        for name, item in wanted.items()
+        if name in arguments and arguments[name] is None
+    }
+
+
+def _pass_masks_on(layer: Any, first: Any, outputs: Any, previous: Any) -> None:
+    """Gives the outputs the masks that the layer computes, unless its `call` gave them all one."""
+    flat = keras.tree.flatten(outputs)
+    if all(_mask_of(tensor) is not None for tensor in flat):
+        return
+    masks = layer.compute_mask(first, previous)
+    for tensor, mask in zip(flat, keras.tree.flatten(masks), strict=False):
+        if _mask_of(tensor) is None and mask is not None:
+            tensor._keras_mask = mask
+
+
+@contextmanager
+def _variables_in_graphs() -> Iterator[None]:
+    """Lets a Variable stand on the left of a symbolic tensor (`self.scale * x`), as an argument of the operation."""
+    functions = {
+        "__add__": keras.ops.add,
+        "__sub__": keras.ops.subtract,
+        "__mul__": keras.ops.multiply,
+        "__truediv__": keras.ops.true_divide,
+        "__matmul__": keras.ops.matmul,
+        "__pow__": keras.ops.power,
+    }
+
+    def patched(name: str, function: Any) -> Any:
+        original = getattr(keras.Variable, name)
+        return lambda self, other: (function if isinstance(other, keras.KerasTensor) else original)(self, other)
+
+    with ExitStack() as stack:
+        for name, function in functions.items():
+            stack.enter_context(mock.patch.object(keras.Variable, name, patched(name, function)))
+        yield
+
+
+def _refuse_hidden_masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuses a layer that stays closed while layers inside it may see masks that ride on its inputs."""
+    shown = {id(item) for item in keras.tree.flatten(kwargs)}
+    tensors = keras.tree.flatten((args, kwargs))
+    if layer._layers and any(_mask_of(x) is not None and id(_mask_of(x)) not in shown for x in tensors):
+        raise ExportError(
+            f"A layer that hands masks to layers inside it must be made of keras.ops. Received: {layer.name!r} of "
+            f"class {type(layer).__name__}. Give its `call` a `mask` argument, or write it with keras.ops."
+        )

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from .errors import ExportError
+
 OPSET = 20  # Gelu is 20; transformers.js and onnxruntime since 1.17 read it
 IR_VERSION = 10
 CONTRIB = "com.microsoft"  # onnxruntime's own operators, version 1
@@ -30,7 +32,16 @@ _DTYPES = {
 
 
 def onnx_dtype(keras_dtype: str) -> ir.DataType:
-    """The ONNX element type that stands for a Keras one."""
+    """The ONNX element type that stands for a Keras one.
+
+    Raises:
+        ExportError: There is none that runtimes compute with.
+    """
+    if keras_dtype not in _DTYPES:
+        raise ExportError(
+            f"Tensors must be real numbers, integers or booleans. Received: one of {keras_dtype}. "
+            "Rewrite the part of the model that makes it."
+        )
     return _DTYPES[keras_dtype]
 
 
@@ -46,6 +57,17 @@ def dimensions(value: ir.Value) -> tuple[int | None, ...]:
     if value.shape is None:
         raise ValueError(f"The value {value.name!r} has no shape yet: call Graph.describe on it first.")
     return tuple(size if isinstance(size, int) else None for size in value.shape)
+
+
+def constant_of(value: ir.Value) -> np.ndarray:
+    """What a value is, where that is known at export.
+
+    Raises:
+        ValueError: It is known at run time only.
+    """
+    if value.const_value is None:
+        raise ValueError(f"The value {value.name!r} is known at run time only.")
+    return value.const_value.numpy()
 
 
 class Graph:
@@ -151,7 +173,7 @@ class Graph:
     def _initializer(self, name: str, array: np.ndarray) -> ir.Value:
         name = self._unique(f"{self.scope}/{name}" if self.scope and name != "constant" else name)
         tensor = ir.tensor(array, name=name)
-        value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=tensor.shape, const_value=tensor)
+        value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
         self.initializers[name] = value
         return value
 

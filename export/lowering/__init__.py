@@ -1,6 +1,17 @@
 """One lowering a Keras operation: importing this package registers them all."""
 
-from . import dense  # noqa: F401
-from .registry import lowering_of
+from . import (  # noqa: F401
+    activations,
+    arithmetic,
+    attention,
+    convolution,
+    indexing,
+    normalization,
+    pooling,
+    products,
+    reduction,
+    shaping,
+)
+from .registry import NotLoweredError, lowering_of, lowers
 
-__all__ = ["lowering_of"]
+__all__ = ["NotLoweredError", "lowering_of", "lowers"]

@@ -7,9 +7,15 @@ values (`training` left out), and returns the value or values that stand for the
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 Lowering = Callable[..., Any]
 
 _LOWERINGS: dict[type | str, Lowering] = {}
+
+
+class NotLoweredError(Exception):
+    """Raised by a lowering for a call that it has no exact ONNX form for: the call goes through tf2onnx instead."""
 
 
 def lowers(*keys: type | str) -> Callable[[Lowering], Lowering]:
@@ -34,6 +40,6 @@ def lowering_of(operation: Any) -> Lowering | None:
     A subclass does not inherit its parent's lowering: its `call` may compute something else.
     """
     cls = type(operation)
-    if cls in _LOWERINGS:
-        return _LOWERINGS[cls]
-    return _LOWERINGS.get(cls.__name__) if cls.__module__.startswith("keras.src.ops.") else None
+    if isinstance(operation, keras.layers.Layer) or not cls.__module__.startswith("keras."):
+        return _LOWERINGS.get(cls)
+    return _LOWERINGS.get(cls.__name__)
