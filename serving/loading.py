@@ -11,8 +11,6 @@ from .errors import BundleError
 from .session import open_session
 
 _TOKENIZER = "tokenizer.json"
-# The card is for people, who may edit it; everything else is compared with the manifest.
-_CARD = "README.md"
 
 
 def load_bundle(
@@ -31,7 +29,7 @@ def load_bundle(
         )
     name, file = bundle.variant_file(variant)
     tokenizer, model = _read_tokenizer(bundle), bundle.read(file)
-    bundle.verify(set(manifest.files) - {file, _TOKENIZER, _CARD})
+    bundle.verify(set(manifest.files) - {file, _TOKENIZER})
     session = open_session(
         model,
         folder=(bundle.path / file).parent,

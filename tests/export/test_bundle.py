@@ -43,6 +43,12 @@ def test_the_folder_has_every_file_and_the_manifest_lists_them(exported):
     open_bundle(out).verify()
 
 
+def test_the_card_may_be_edited(exported, tmp_path):
+    out = shutil.copytree(exported[0], tmp_path / "b")
+    (out / "README.md").write_text("mine")
+    assert load(out)("good film")
+
+
 def test_the_manifest_has_what_was_measured(exported):
     _, manifest = exported
     fp32, int8 = manifest["variants"]["fp32"], manifest["variants"]["int8"]

@@ -5,6 +5,7 @@ import pytest
 
 from kerasllm.export import ExportError
 from kerasllm.export.sources import export_source, load_model_file
+from kerasllm.serving import load
 
 # Keras 3.15 reads variables in a way that numpy 2.4 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -59,6 +60,16 @@ def test_a_file_needs_a_tokenizer_and_labels(tmp_path):
     with pytest.raises(ValueError, match=r"Add --tokenizer tokenizer\.json --labels"):
         export_source(save(tmp_path), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_file_of_another_process_exports(model, tokenizer, tmp_path):
+    model.save(tmp_path / "model.keras")
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    keras.utils.clear_session()  # as in a new process: names such as "cast" are given out from the start again
+    options = {"tokenizer": tmp_path / "tokenizer.json", "labels": ["a", "b"], "variants": ["fp32"]}
+    manifest = export_source(tmp_path / "model.keras", tmp_path / "bundle", **options)
+    assert manifest["provenance"] == {"source": "file", "file": "model.keras"}
+    assert load(tmp_path / "bundle")("good film")[0]["label"] in ("a", "b")
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
