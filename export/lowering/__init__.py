@@ -5,12 +5,15 @@ from . import (  # noqa: F401
     arithmetic,
     attention,
     convolution,
+    embedding,
     indexing,
     normalization,
     pooling,
     products,
+    recurrent,
     reduction,
     shaping,
+    time_distributed,
 )
 from .registry import NotLoweredError, lowering_of, lowers
 

@@ -1,0 +1,131 @@
+"""Masked sequences as ONNX's recurrent operators want them: the steps that count first, and how many they are.
+
+Keras skips a masked step wherever it stands; `sequence_lens` can only cut a sequence short. So the steps that count are
+moved to the front, in their order, the operator runs over those, and its outputs are moved back. That is exact for any
+mask: padding on the right or the left, holes, rows without a step.
+"""
+
+from functools import cached_property
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import onnx_ir as ir
+
+from ..graph import Graph, dimensions
+from .promotion import cast
+
+# What stands at a masked step of an unpacked sequence: zeros, or the output of the step before it or after it.
+Fill = Literal["zero", "previous", "next"]
+
+
+class Steps:
+    """The steps that a mask lets through, bool [batch, time]; each value is computed when first asked for."""
+
+    def __init__(self, graph: Graph, mask: ir.Value) -> None:
+        self.graph = graph
+        self.mask = cast(graph, mask, "bool")
+        self._ones = cast(graph, self.mask, "int32")
+
+    @cached_property
+    def lengths(self) -> ir.Value:
+        """How many steps count, int32 [batch]."""
+        return self.graph.op("ReduceSum", self._ones, [1], keepdims=0)
+
+    @cached_property
+    def any(self) -> ir.Value:
+        """Whether any step counts, bool [batch, 1]."""
+        return self.graph.op("Greater", self.graph.op("Unsqueeze", self.lengths, [1]), self.graph.constant(0, "int32"))
+
+    def otherwise(self, value: ir.Value, instead: ir.Value | None = None) -> ir.Value:
+        """value [batch, width] in rows where a step counts, in the others `instead`, zeros by default."""
+        return self.graph.op("Where", self.any, value, instead or self.graph.constant(0, "float32"))
+
+    @cached_property
+    def order(self) -> ir.Value:
+        """The indices of the steps that count, then of the others, each in time order, int64 [batch, time]."""
+        size = self.graph.op("Shape", self.mask, start=1, end=2)
+        return self.graph.op("TopK", self._ones, size, axis=1, outputs=2)[1]  # of equals, the lower index comes first
+
+    @cached_property
+    def count(self) -> ir.Value:
+        """How many steps count up to each step, itself included, int32 [batch, time]."""
+        return self.graph.op("CumSum", self._ones, self.graph.constant(1))
+
+    def pack(self, x: ir.Value) -> ir.Value:
+        """x [batch, time, width] -> [time, batch, width], the steps that count first."""
+        lookup = _lookup(x)
+        if lookup is not None:
+            table, ids = lookup
+            ids = self.graph.op("GatherElements", ids, self.order, axis=1)
+            return self.graph.op("Gather", table, self.graph.op("Transpose", ids, perm=[1, 0]))
+        x = self.graph.op("GatherND", x, self.graph.op("Unsqueeze", self.order, [-1]), batch_dims=1)
+        return self.graph.op("Transpose", x, perm=[1, 0, 2])
+
+    def unpack(self, y: ir.Value, fill: Fill) -> ir.Value:
+        """y [time, batch, width] of the steps that count -> [batch, time, width], every step in its place."""
+        one = self.graph.constant(1, "int32")
+        if fill == "next":
+            index = self.graph.op("Sub", self.count, self._ones)
+            here = self.graph.op("Less", index, self.graph.op("Unsqueeze", self.lengths, [1]))
+        else:
+            index = self.graph.op("Sub", self.count, one)  # -1 before the first step that counts
+            here = self.mask if fill == "zero" else self.graph.op("GreaterOrEqual", self.count, one)
+        index = self.graph.op("Unsqueeze", self.graph.op("Cast", index, to=ir.DataType.INT64), [-1])
+        y = self.graph.op("GatherND", self.graph.op("Transpose", y, perm=[1, 0, 2]), index, batch_dims=1)
+        return self.graph.op("Where", self.graph.op("Unsqueeze", here, [-1]), y, self.graph.constant(0, "float32"))
+
+
+class _Known:
+    """What was packed and unpacked in one graph: layers that share a mask share the work."""
+
+    def __init__(self) -> None:
+        self.steps: dict[ir.Value, Steps] = {}
+        self.packed: dict[tuple[ir.Value, ir.Value | None], ir.Value] = {}
+
+
+_known: WeakKeyDictionary[Graph, _Known] = WeakKeyDictionary()
+
+
+def steps_of(graph: Graph, mask: ir.Value) -> Steps:
+    """The steps of a mask, [batch, time] of any type, where what is not 0 counts."""
+    known = _known.setdefault(graph, _Known()).steps
+    if mask not in known:
+        known[mask] = Steps(graph, mask)
+    return known[mask]
+
+
+def time_major(graph: Graph, x: ir.Value, mask: ir.Value | None) -> ir.Value:
+    """x [batch, time, width] -> [time, batch, width], packed if there is a mask."""
+    packed = _known.setdefault(graph, _Known()).packed
+    if (x, mask) not in packed:
+        packed[x, mask] = steps_of(graph, mask).pack(x) if mask is not None else _turned(graph, x)
+    return packed[x, mask]
+
+
+def batch_major(graph: Graph, y: ir.Value, mask: ir.Value | None, fill: Fill) -> ir.Value:
+    """y [time, batch, width] -> [batch, time, width], unpacked if there is a mask."""
+    if mask is None:
+        x = graph.op("Transpose", y, perm=[1, 0, 2])
+    else:
+        x = steps_of(graph, mask).unpack(y, fill)
+    _known.setdefault(graph, _Known()).packed[x, mask] = y  # a next layer takes it as it is
+    return x
+
+
+def _turned(graph: Graph, x: ir.Value) -> ir.Value:
+    lookup = _lookup(x)
+    if lookup is None:
+        return graph.op("Transpose", x, perm=[1, 0, 2])
+    table, ids = lookup
+    return graph.op("Gather", table, graph.op("Transpose", ids, perm=[1, 0]))
+
+
+def _lookup(x: ir.Value) -> tuple[ir.Value, ir.Value] | None:
+    """The table and the ids [batch, time] that x is looked up with: cheaper to rearrange than what was found."""
+    node = x.producer()
+    if node is None or node.op_type != "Gather" or len(dimensions(x)) != 3:
+        return None
+    table, ids = node.inputs
+    if table is None or ids is None or table.const_value is None or len(table.const_value.shape) != 2:
+        return None
+    return table, ids
