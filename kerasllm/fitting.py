@@ -19,7 +19,7 @@ from .atomic import replace_file
 from .checkpoints import assign, values_of
 from .console import console
 from .schedules import learning_rate
-from .training import TrainingConfig, TrainingError
+from .training import TrainingConfig, TrainingError, not_finite
 
 
 class Trainer:
@@ -61,17 +61,20 @@ class Trainer:
             The mean training loss.
 
         Raises:
-            TrainingError: The loss is not finite any more.
+            TrainingError: The loss or a weight is not finite any more.
         """
         raw = _Weights()
         with _progress() as bar:
             watch = _Watch(bar, number, self._config.epochs, self._steps)
             options: dict[str, Any] = {"initial_epoch": number, "epochs": number + 1, "steps_per_epoch": self._steps}
             history = self._model.fit(examples, callbacks=[watch, raw], shuffle=False, verbose=0, **options)
-        self.portable.set_weights(self._model.get_weights())
+        weights, loss = self._model.get_weights(), float(history.history["loss"][-1])
+        if not all(np.isfinite(weight).all() for weight in weights):  # broken after the last loss was taken
+            raise TrainingError(not_finite(loss, number, "its last step"))
+        self.portable.set_weights(weights)
         if self._config.average:  # at its end, `fit` has put the average in the place of the weights
             self._model.set_weights(raw.values)
-        return float(history.history["loss"][-1])
+        return loss
 
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
@@ -113,10 +116,7 @@ class _Watch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss must stay finite. Received: {loss} in epoch {self._epoch + 1}, step {batch + 1}. "
-                "Try a lower learning rate, a smaller clip_norm, or float32; the epochs before are kept."
-            )
+            raise TrainingError(not_finite(loss, self._epoch, f"step {batch + 1}"))
         self._bar.update(self._task, completed=batch + 1, loss=f"loss {loss:.4f}")
 
 

@@ -34,10 +34,20 @@ if TYPE_CHECKING:
     from .fitting import Trainer
 
 _SECTIONS = ("data", "tokenizer", "model", "batches", "training", "fingerprint")
+# What a kill may leave of the files that are written beside their place.
+_HALF_WRITTEN = (".model.keras.*", ".history.csv.*", ".curves.png.*", ".metrics.json.*", "checkpoints/.epoch-*.npz.*")
 
 
 class TrainingError(RuntimeError):
     """A training that cannot go on; what it had reached is in its RUN folder."""
+
+
+def not_finite(loss: float, epoch: int, where: str) -> str:
+    """What to say when loss or weights are no numbers any more, in an epoch counted from 0."""
+    return (
+        f"Loss and weights must stay finite. Received: a loss of {loss} in epoch {epoch + 1}, {where}. "
+        "Try a lower learning rate, a smaller clip_norm, or no mixed precision; the epochs before are kept."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +106,7 @@ def train(
     data: DataConfig,
     tokenizer: TokenizerConfig,
     model: ClassifierConfig,
-    batch: BatchConfig,
+    batches: BatchConfig,
     training: TrainingConfig,
     out: Path,
     *,
@@ -109,7 +119,7 @@ def train(
         data: The labelled texts.
         tokenizer: How they become tokens.
         model: The classifier's layers.
-        batch: How examples are put together.
+        batches: How examples are put together.
         training: How the classifier is fitted.
         out: The RUN folder to make.
         resume: Go on with the run that is in `out`, which must have been started with the same settings; starts a
@@ -136,7 +146,7 @@ def train(
         console.print(note, style="dim", soft_wrap=True)
     if training.balance_classes and dataset.multi_label:
         raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
-    sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batch, "training": training}
+    sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batches, "training": training}
     settings = _settings(dataset, {name: to_settings(config) for name, config in sections.items()})
     if resume and (out / "config.json").is_file():
         run = _continued(Run(out), settings)
@@ -146,7 +156,7 @@ def train(
         console.print(f"{run.path} is finished already: nothing to do.", soft_wrap=True)
         return run
     tokens = token_cache(dataset, run.load_tokenizer(), tokenizer.max_length)
-    _fit(run, tokens, model, batch, training)
+    _fit(run, tokens, model, batches, training)
     _finish(run, tokens)
     return run
 
@@ -192,6 +202,9 @@ def _continued(run: Run, settings: dict[str, Any]) -> Run:
             f"A run can only go on with the settings that it was started with. Received: {section}.{name} = "
             f"{new[name]}, where {run.path} has {(old or {}).get(name)}. Name that value, or another --out."
         )
+    for pattern in _HALF_WRITTEN:
+        for path in run.path.glob(pattern):
+            path.unlink()
     return run
 
 

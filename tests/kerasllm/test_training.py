@@ -102,7 +102,9 @@ def test_killed_in_epoch_two_it_goes_on_to_the_same_end(data, home, tmp_path):
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert latest_checkpoint(tmp_path / "run" / "checkpoints").epoch == 1
     open_run(tmp_path / "run").load_model()  # what there was can be used
+    (tmp_path / "run" / "checkpoints" / ".epoch-0002.npz.x.npz").write_bytes(b"half")
     resumed = run_job(data, tmp_path / "run", "gru", resume=True)
+    assert not list(resumed.path.rglob(".*"))
     assert_same(resumed, run_job(data, tmp_path / "whole", "gru"))
 
 

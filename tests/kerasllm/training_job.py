@@ -28,7 +28,7 @@ def settings(data: Path, encoder: Any = "mlp") -> dict:
         "data": DataConfig(source=str(data)),
         "tokenizer": TokenizerConfig(),
         "model": ClassifierConfig(encoder=encoder, embedding_dim=8, units=8, pooling="max", word_dropout=0.1),
-        "batch": BatchConfig(batch_size=8),
+        "batches": BatchConfig(batch_size=8),
         "training": TrainingConfig(epochs=3, learning_rate=0.02, schedule="cosine", average=0.5, tensorboard=True),
     }
 

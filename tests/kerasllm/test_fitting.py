@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasllm.classifier import ClassifierConfig, build_classifier
+from kerasllm.fitting import Trainer, strategy
+from kerasllm.training import TrainingConfig, TrainingError
+
+# Keras 3.15 reads its variables with np.array, which numpy 2.4 has new wishes for.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def trainer(multi_label=False, **training):
+    config = ClassifierConfig(encoder="mlp", embedding_dim=4, units=4, dropout=0.2)
+    build = lambda: build_classifier(config, vocab_size=9, classes=2)  # noqa: E731
+    return Trainer(build, TrainingConfig(**training), steps=4, multi_label=multi_label)
+
+
+def examples(multi_label=False):
+    ids = np.arange(1, 9, dtype="int32").reshape(4, 2)
+    labels = np.array([0, 1, 0, 1])
+    truth = np.eye(2, dtype="float32")[labels] if multi_label else labels
+    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    return tf.data.Dataset.from_tensors((inputs, truth)).repeat()
+
+
+def test_a_state_is_gone_back_to_exactly():
+    fit = trainer(average=0.9, schedule="cosine", learning_rate=0.1)
+    fit.epoch(0, examples())
+    before = fit.state()
+    loss, after = fit.epoch(1, examples()), fit.state()
+    assert any(not np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    fit.restore(before)
+    assert fit.epoch(1, examples()) == loss
+    for one, other in zip(fit.state(), after, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_average_of_the_weights_is_saved_and_training_goes_on_from_the_weights():
+    plain, averaged = trainer(learning_rate=0.05), trainer(learning_rate=0.05, average=0.5)
+    start = plain.portable.get_weights()
+    seen = []
+    for epoch in range(2):
+        plain.epoch(epoch, examples())
+        averaged.epoch(epoch, examples())
+        seen.append(plain.portable.get_weights())
+    for raw, other in zip(plain._model.get_weights(), averaged._model.get_weights(), strict=True):
+        np.testing.assert_allclose(raw, other, atol=1e-6)
+    kernel = -2  # the output's: between where it was and where it is
+    mean, last = averaged.portable.get_weights()[kernel], plain.portable.get_weights()[kernel]
+    assert 0 < np.abs(mean - last).max() < np.abs(start[kernel] - last).max()
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_the_loss_is_the_cross_entropy_with_smoothing(multi_label):
+    fit = trainer(multi_label, label_smoothing=0.2)
+    logits, labels = np.array([[2.0, -1.0], [0.5, 0.0]], "float32"), np.array([0, 1])
+    truth = np.eye(2, dtype="float32")[labels] if multi_label else labels
+    smooth = np.eye(2)[labels] * 0.8 + 0.1
+    if multi_label:
+        chance = 1 / (1 + np.exp(-logits))
+        expected = -(smooth * np.log(chance) + (1 - smooth) * np.log(1 - chance)).mean()
+    else:
+        expected = -(smooth * np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))).sum(axis=1).mean()
+    received = keras.ops.mean(fit._model.loss(truth, keras.ops.convert_to_tensor(logits)))
+    assert float(received) == pytest.approx(expected, rel=1e-5)
+
+
+def test_half_precision_where_the_device_has_it_and_never_in_the_saved_model(monkeypatch, tmp_path):
+    assert trainer(mixed_precision=True)._model.layers[-2].compute_dtype == "float32"  # a CPU
+    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [gpu])
+    for capability, expected in (((6, 1), "float32"), ((7, 5), "float16")):
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {"compute_capability": capability})  # noqa: B023
+        fit = trainer(mixed_precision=True, average=0.9)
+        assert fit._model.get_layer("mlp_0").compute_dtype == expected
+    assert np.isfinite(fit.epoch(0, examples()))
+    assert keras.config.dtype_policy().name == "float32"
+    fit.save(tmp_path / "model.keras")
+    saved = keras.saving.load_model(tmp_path / "model.keras")
+    assert {layer.compute_dtype for layer in saved.layers if layer.weights} == {"float32"}
+
+
+def test_weights_that_the_last_step_broke_are_not_taken():
+    fit = trainer(learning_rate=1e39, clip_norm=None)
+    fit._steps = 1
+    with pytest.raises(TrainingError, match="in epoch 1, its last step"):
+        fit.epoch(0, examples())
+    assert all(np.isfinite(weight).all() for weight in fit.portable.get_weights())
+
+
+def test_one_device_needs_no_strategy():
+    assert strategy() is tf.distribute.get_strategy()
