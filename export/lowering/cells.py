@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import keras
@@ -161,7 +162,7 @@ def emit(
     if steps is not None:
         states = [
             state if _is_zero_without_steps(operator, index, initial_state) else steps.otherwise(state, initial)
-            for index, (state, initial) in enumerate(zip(states, initial_state or [None, None], strict=False))
+            for index, (state, initial) in enumerate(zip_longest(states, initial_state))
         ]
     return graph.op("Squeeze", y, [1]), states
 

@@ -49,7 +49,7 @@ def gate_activation(function: Callable[[Any], Any]) -> Activation | None:
     seen = None if nodes is None else _Seen()
     for node in nodes or ():
         seen = seen and (_linear(seen, node) or _nonlinear(seen, node))
-    return seen and _activation(seen)
+    return _activation(seen) if seen else None
 
 
 def _chain(x: Any, y: Any) -> list[Any] | None:

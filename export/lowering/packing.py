@@ -23,7 +23,7 @@ class Steps:
 
     def __init__(self, graph: Graph, mask: ir.Value) -> None:
         self.graph = graph
-        self.mask = cast(graph, mask, "bool")
+        self.mask = cast(graph, mask, "bool")  # the very value, where it is bool already
         self._ones = cast(graph, self.mask, "int32")
 
     @cached_property
@@ -75,53 +75,27 @@ class Steps:
         return self.graph.op("Where", self.graph.op("Unsqueeze", here, [-1]), y, self.graph.constant(0, "float32"))
 
 
-class _Known:
-    """What was packed and unpacked in one graph: layers that share a mask share the work."""
-
-    def __init__(self) -> None:
-        self.steps: dict[ir.Value, Steps] = {}
-        self.packed: dict[tuple[ir.Value, ir.Value | None], ir.Value] = {}
+# By graph: the packed form of what was unpacked under a mask, which a next layer with that mask takes as it is.
+_packed: WeakKeyDictionary[Graph, dict[tuple[ir.Value, ir.Value | None], ir.Value]] = WeakKeyDictionary()
 
 
-_known: WeakKeyDictionary[Graph, _Known] = WeakKeyDictionary()
+def time_major(graph: Graph, x: ir.Value, steps: Steps | None) -> ir.Value:
+    """x [batch, time, width] -> [time, batch, width], packed where there are `steps`."""
+    known = _packed.setdefault(graph, {}).get((x, steps.mask if steps else None))
+    if known is not None:
+        return known
+    return steps.pack(x) if steps else graph.op("Transpose", x, perm=[1, 0, 2])
 
 
-def steps_of(graph: Graph, mask: ir.Value) -> Steps:
-    """The steps of a mask, [batch, time] of any type, where what is not 0 counts."""
-    known = _known.setdefault(graph, _Known()).steps
-    if mask not in known:
-        known[mask] = Steps(graph, mask)
-    return known[mask]
-
-
-def time_major(graph: Graph, x: ir.Value, mask: ir.Value | None) -> ir.Value:
-    """x [batch, time, width] -> [time, batch, width], packed if there is a mask."""
-    packed = _known.setdefault(graph, _Known()).packed
-    if (x, mask) not in packed:
-        packed[x, mask] = steps_of(graph, mask).pack(x) if mask is not None else _turned(graph, x)
-    return packed[x, mask]
-
-
-def batch_major(graph: Graph, y: ir.Value, mask: ir.Value | None, fill: Fill) -> ir.Value:
-    """y [time, batch, width] -> [batch, time, width], unpacked if there is a mask."""
-    if mask is None:
-        x = graph.op("Transpose", y, perm=[1, 0, 2])
-    else:
-        x = steps_of(graph, mask).unpack(y, fill)
-    _known.setdefault(graph, _Known()).packed[x, mask] = y  # a next layer takes it as it is
+def batch_major(graph: Graph, y: ir.Value, steps: Steps | None, fill: Fill) -> ir.Value:
+    """y [time, batch, width] -> [batch, time, width], unpacked where there are `steps`."""
+    x = steps.unpack(y, fill) if steps else graph.op("Transpose", y, perm=[1, 0, 2])
+    _packed.setdefault(graph, {})[x, steps.mask if steps else None] = y
     return x
 
 
-def _turned(graph: Graph, x: ir.Value) -> ir.Value:
-    lookup = _lookup(x)
-    if lookup is None:
-        return graph.op("Transpose", x, perm=[1, 0, 2])
-    table, ids = lookup
-    return graph.op("Gather", table, graph.op("Transpose", ids, perm=[1, 0]))
-
-
 def _lookup(x: ir.Value) -> tuple[ir.Value, ir.Value] | None:
-    """The table and the ids [batch, time] that x is looked up with: cheaper to rearrange than what was found."""
+    """The table and the ids [batch, time] that x is looked up with: ids are cheaper to move than what they find."""
     node = x.producer()
     if node is None or node.op_type != "Gather" or len(dimensions(x)) != 3:
         return None

@@ -9,7 +9,7 @@ import onnx_ir as ir
 from ..errors import ExportError
 from ..graph import Graph, dimensions, keras_dtype
 from .cells import emit, states_of
-from .packing import Fill, batch_major, steps_of, time_major
+from .packing import Fill, Steps, batch_major, time_major
 from .promotion import cast
 from .registry import lowers
 
@@ -54,17 +54,17 @@ def _run(
         The outputs, [batch, time, units] or [batch, units], and the last states of all cells.
     """
     x, mask, given = _checked(graph, layer, x, initial_state, mask)
-    steps = None if mask is None else steps_of(graph, mask)
-    y, states, last = time_major(graph, x, mask), [], []
+    steps = None if mask is None else Steps(graph, mask)
+    y, states, last = time_major(graph, x, steps), list[ir.Value](), list[ir.Value]()
     for cell in _cells(layer):
-        own, given = given[: states_of(cell)], given[states_of(cell) :]
+        own = given[len(states) : len(states) + states_of(cell)]
         y, last = emit(graph, cell, y, steps, own, reverse=layer.go_backwards)
         states += last
     if layer.return_sequences:
-        y = batch_major(graph, y, mask, _fill(layer))
+        y = batch_major(graph, y, steps, _fill(layer))
         return _flip(graph, y) if flipped else y, states
     output = last[0]
-    if steps is not None and initial_state:
+    if steps is not None and given:
         output = steps.otherwise(output)  # a row without steps has an output of zeros, whatever its state
     if steps is not None and layer.zero_output_for_mask:
         final = graph.op("Slice", steps.mask, *(([0], [1]) if layer.go_backwards else ([-1], [2**31 - 1])), [1])
