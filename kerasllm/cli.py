@@ -14,8 +14,8 @@ from . import __version__
 
 VERBS = {
     "quickstart": "Train, export, verify and measure a small classifier in a few minutes.",
-    "train": "Fit a text classifier on labelled text; writes a RUN folder.",
-    "evaluate": "Score a RUN or a BUNDLE on a labelled split.",
+    "train": "Fit a text classifier on labelled texts; writes a RUN folder.",
+    "evaluate": "Score a RUN or a BUNDLE on labelled texts: accuracy, precision, recall, F1, calibration.",
     "export": "Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
     "predict": "Label texts with a BUNDLE.",
     "bench": "Measure a BUNDLE's latency and throughput on this machine.",

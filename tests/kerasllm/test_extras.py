@@ -16,6 +16,7 @@ def test_a_missing_package_names_the_command_that_brings_it():
     with pytest.raises(ImportError, match=r"'no_such_package'.*pip install 'kerasllm\[train\]'"):
         require("train", "no_such_package.part")
 
+
 def test_tensorflow_loads_without_a_word():
     code = "from kerasllm.extras import require; import sys; require('train', 'keras'); print('loud', file=sys.stderr)"
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
