@@ -35,7 +35,7 @@ def load_bundle(
         folder=(bundle.path / file).parent,
         threads=threads,
         providers=providers,
-        exact_int8=name == "int8",
+        exact_int8=name == "int8" and manifest.variants[name].get("saturates", True),
     )
     missing = set(manifest.inputs.values()) ^ {node.name for node in session.get_inputs()}
     if missing:

@@ -26,7 +26,7 @@ def model() -> keras.Model:
     ids = keras.Input((None,), dtype="int32", name="input_ids")
     mask = keras.Input((None,), dtype="int32", name="attention_mask")
     here = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), -1)
-    x = keras.layers.Embedding(len(WORDS), 8, embeddings_initializer="normal")(ids) * here
+    x = keras.layers.Embedding(len(WORDS), 512, embeddings_initializer="normal")(ids) * here
     x = keras.ops.sum(x, axis=1) / keras.ops.maximum(keras.ops.sum(here, axis=1), 1)
     return keras.Model([ids, mask], keras.layers.Dense(2, kernel_initializer="normal", name="logits")(x))
 

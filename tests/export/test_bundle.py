@@ -143,9 +143,7 @@ def test_a_graph_that_differs_from_keras_is_refused(model, tokenizer, tmp_path, 
 
 
 def test_a_variant_that_loses_too_much_is_refused(model, tokenizer, validation, tmp_path, monkeypatch):
-    from kerasllm.export import quantization
-
-    right, texts = quantization.quantize, validation.texts
+    right, texts = bundle.quantize, validation.texts
     answers = [int(keras_probabilities(model, tokenizer, text).argmax()) for text in texts]
     perfect = Split(texts, np.array(answers))  # labels that fp32 gets right, every one
 
@@ -157,7 +155,7 @@ def test_a_variant_that_loses_too_much_is_refused(model, tokenizer, validation, 
                 value.const_value = ir.tensor(np.zeros_like(weights), name=value.name)
         return quantized, coverage
 
-    monkeypatch.setattr(quantization, "quantize", ruin)
+    monkeypatch.setattr(bundle, "quantize", ruin)
     options = {"tokenizer": tokenizer, "labels": LABELS, "validation": perfect}
     match = r"int8 may lose at most 0\.50 points of accuracy.*Received: a loss of .*--max-drop"
     refuse(ExportError, match, model, tmp_path / "b", **options)

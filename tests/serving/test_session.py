@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from kerasllm.serving import BundleError, load, session
+from kerasllm.serving import BundleError, load, loading, session
 
 from .handmade import mean_graph
 
@@ -59,6 +59,19 @@ def test_int8_is_exact_without_vnni(monkeypatch, tmp_path, vnni, int8, exact):
     else:
         with pytest.raises(RuntimeError):
             opened.get_session_options().get_session_config_entry(key)
+
+
+@pytest.mark.parametrize(
+    ("record", "guarded"), [({}, True), ({"saturates": True}, True), ({"saturates": False}, False)]
+)
+def test_only_int8_that_can_saturate_is_guarded(make_bundle, monkeypatch, record, guarded):
+    asked = []
+    right = loading.open_session
+    monkeypatch.setattr(loading, "open_session", lambda *a, **k: asked.append(k["exact_int8"]) or right(*a, **k))
+    graph = mean_graph()
+    variant = {"file": "onnx/int8.onnx", "bytes": len(graph), **record}
+    load(make_bundle({"int8": graph}, variants={"int8": variant}))
+    assert asked == [guarded]
 
 
 def test_what_is_no_model_is_refused_in_one_line(tmp_path):
