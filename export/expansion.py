@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import keras
+import keras.src.backend  # where Keras's own layers look it up
 import numpy as np
 
 from .errors import ExportError
@@ -150,7 +151,7 @@ def _trace(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[A
     def trace() -> tuple[Any, Any]:
         for tensor, mask in zip(tensors, masks, strict=True):
             tensor._keras_mask = mask  # MultiHeadAttention takes it away
-        with _variables_in_graphs(), sizes_known_later():
+        with _symbolic_arithmetic(), sizes_known_later():
             outputs = layer.call(*args, **kwargs)
         flat = keras.tree.flatten(outputs)
         shown = [_mask_of(tensor) for tensor in flat]
@@ -214,8 +215,8 @@ def _pass_masks_on(layer: Any, first: Any, outputs: Any, previous: Any) -> None:
 
 
 @contextmanager
-def _variables_in_graphs() -> Iterator[None]:
-    """Lets a Variable stand on the left of a symbolic tensor (`self.scale * x`), as an argument of the operation."""
+def _symbolic_arithmetic() -> Iterator[None]:
+    """Lets a Variable stand on the left of a symbolic tensor (`self.scale * x`), and such a tensor be converted."""
     functions = {
         "__add__": keras.ops.add,
         "__sub__": keras.ops.subtract,
@@ -224,14 +225,22 @@ def _variables_in_graphs() -> Iterator[None]:
         "__matmul__": keras.ops.matmul,
         "__pow__": keras.ops.power,
     }
+    places = [(keras.Variable, name, function) for name, function in functions.items()]
+    places.append((keras.src.backend, "convert_to_tensor", keras.ops.convert_to_tensor))
 
-    def patched(name: str, function: Any) -> Any:
-        original = getattr(keras.Variable, name)
-        return lambda self, other: (function if isinstance(other, keras.KerasTensor) else original)(self, other)
+    def patched(place: Any, name: str, symbolic: Any) -> Any:
+        original = getattr(place, name)
+
+        def either(*args: Any, **kwargs: Any) -> Any:
+            if isinstance(args[-1], keras.KerasTensor):
+                return symbolic(*args, **kwargs)
+            return original(*args, **kwargs)
+
+        return either
 
     with ExitStack() as stack:
-        for name, function in functions.items():
-            stack.enter_context(mock.patch.object(keras.Variable, name, patched(name, function)))
+        for place, name, function in places:
+            stack.enter_context(mock.patch.object(place, name, patched(place, name, function)))
         yield
 
 

@@ -24,7 +24,7 @@ def get_item(graph: Graph, operation: Any, x: ir.Value, key: Any) -> ir.Value:
         x = graph.op("Slice", x, starts, ends, np.array(axes), steps)
     if squeezed:
         x = graph.op("Squeeze", x, np.array(squeezed))
-    return graph.op("Unsqueeze", x, np.array(new)) if new else graph.op("Identity", x)
+    return graph.op("Unsqueeze", x, np.array(new)) if new else x
 
 
 def _by_axis(keys: list[Any], rank: int) -> tuple[dict[int, tuple[int, int, int]], list[int], list[int]]:

@@ -80,15 +80,18 @@ def variance_of(graph: Graph, x: ir.Value, axis: Any, keepdims: bool) -> ir.Valu
 
 @lowers("Argmax", "Argmin")
 def extreme_index(graph: Graph, operation: Any, x: ir.Value) -> ir.Value:
-    """The index of the largest or smallest, the first of equals: int32."""
-    if operation.axis is None and operation.keepdims:
-        raise NotLoweredError("the index over all axes, with axes of size 1")
+    """The index of the largest or smallest: int32, the first of equals.
+
+    Keras on TensorFlow tells -0.0 from 0.0 here; to ONNX they are equal.
+    """
     operator = {"Argmax": "ArgMax", "Argmin": "ArgMin"}[type(operation).__name__]
     x = cast(graph, x, "int32") if keras_dtype(x) == "bool" else x
-    if operation.axis is None:
-        index = graph.op(operator, graph.op("Reshape", x, np.array([-1])), axis=0, keepdims=0)
-    else:
-        index = graph.op(operator, x, axis=int(operation.axis), keepdims=int(operation.keepdims))
+    rank, axis = len(dimensions(x)), operation.axis
+    if axis is None:
+        x, axis = graph.op("Reshape", x, np.array([-1])), 0
+    index = graph.op(operator, x, axis=int(axis), keepdims=int(operation.keepdims))
+    if operation.axis is None and operation.keepdims:
+        index = graph.op("Reshape", index, np.ones(rank, np.int64))
     return graph.op("Cast", index, to=ir.DataType.INT32)
 
 
