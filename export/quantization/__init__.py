@@ -1,0 +1,97 @@
+"""From float32 to int8: each operator that holds a weight takes the form that is small, fast and true on every CPU."""
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from ..graph import CONTRIB
+from ..passes.axes import name_axes
+from .coverage import Coverage, KindCoverage, Level, Tally, initializer_bytes
+from .products import quantize_gemm, quantize_matmul
+from .recurrent import quantize_lstm
+from .storage import store_convolution, store_recurrent, store_rows
+from .weights import Weights
+
+__all__ = ["Coverage", "KindCoverage", "quantize"]
+
+Rule = Callable[[ir.Node, Weights], list[ir.Node] | None]
+
+# Which input tells whether a node holds a weight (the largest, where there are several), and what is made of the node.
+_RULES: dict[str, tuple[int, Level, Rule]] = {
+    "MatMul": (1, "computed", quantize_matmul),
+    "Gemm": (1, "computed", quantize_gemm),
+    "LSTM": (2, "computed", quantize_lstm),
+    "GRU": (2, "stored", store_recurrent),
+    "RNN": (2, "stored", store_recurrent),
+    "Conv": (1, "stored", store_convolution),
+    "Gather": (0, "stored", store_rows),
+}
+# Elements of a weight from which int8 pays. Below, quantizing the activations takes longer than the product does (an
+# LSTM of 32 units, a MatMul of 64 x 64: even), and there is no file size to gain.
+_WORTHWHILE = 4096
+
+
+def quantize(model: ir.Model) -> tuple[ir.Model, Coverage]:
+    """Quantizes the weights of a model to int8, and the computing with them where onnxruntime has a kernel for it.
+
+    Nothing needs to be known of the data: activations are quantized by their range as they come, to uint8. Weights are
+    rounded so that products are exact on CPUs without VNNI too: see `rounding`.
+
+    Args:
+        model: A float32 model, as `lower_model` makes it; best after `optimise`. It is left as it is.
+
+    Returns:
+        The int8 model (with operators of onnxruntime's own domain), and what became of each operator.
+
+    Raises:
+        ExportError: A weight is not finite.
+    """
+    before = initializer_bytes(model.graph)
+    model = model.clone()
+    weights = Weights(model.graph)
+    tallies: dict[str, Tally] = {}
+    for node in list(model.graph.all_nodes()):
+        if node.domain == "" and node.op_type in _RULES:
+            position, level, rule = _RULES[node.op_type]
+            array = weights.array(node.inputs[position])
+            if array is not None:
+                replacement = rule(node, weights) if array.size >= _WORTHWHILE else None
+                tally = tallies.setdefault(node.op_type, Tally())
+                tally.add(level if replacement else "kept", [node], replacement or [node])
+                if replacement:
+                    _replace(node, replacement)
+    _tidy(model)
+    return model, _coverage(tallies, before, initializer_bytes(model.graph))
+
+
+def _replace(node: ir.Node, replacement: list[ir.Node]) -> None:
+    """Puts nodes in the place of one; the last of them gives its outputs."""
+    last = replacement[-1]
+    for index, new in enumerate(replacement):
+        new.name = node.name if new is last else f"{node.name}/{new.op_type}_{index}"
+        if new is not last:
+            new.outputs[0].name = new.name
+    graph = node.graph
+    if graph is None:
+        raise ValueError(f"Only a node of a graph can be replaced. Received: {node.name!r}.")
+    ir.convenience.replace_nodes_and_values(graph, node, [node], replacement, node.outputs, last.outputs)
+
+
+def _tidy(model: ir.Model) -> None:
+    model.graph.opset_imports.setdefault(CONTRIB, 1)
+    common.IdentityEliminationPass()(model)
+    common.RemoveUnusedNodesPass()(model)
+    common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
+    name_axes(model.graph)
+
+
+def _coverage(tallies: dict[str, Tally], before: int, after: int) -> Coverage:
+    kinds = {kind: tally.coverage() for kind, tally in sorted(tallies.items())}
+    return Coverage(
+        quantized=sum(kind.computed + kind.stored for kind in kinds.values()),
+        total=sum(kind.computed + kind.stored + kind.kept for kind in kinds.values()),
+        bytes_before=before,
+        bytes_after=after,
+        kinds=kinds,
+    )

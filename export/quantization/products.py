@@ -1,0 +1,64 @@
+"""MatMul and Gemm in int8: `DynamicQuantizeMatMul` quantizes the activations by their range as it goes."""
+
+import numpy as np
+import onnx_ir as ir
+
+from ..graph import CONTRIB
+from .rounding import round_factor
+from .weights import Weights
+
+
+def quantize_matmul(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
+    """x [..., in] @ constant [in, out], and the bias of an Add that follows."""
+    x, weight = node.inputs
+    array = weights.array(weight)
+    if x is None or weight is None or array is None or array.ndim != 2 or (x.shape is not None and len(x.shape) < 2):
+        return None
+    return [_product(x, weights.twins(weight, _factor), _take_bias(node, array.shape[1]))]
+
+
+def quantize_gemm(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
+    """x [batch, in] @ constant [in, out] (or [out, in] with `transB`) + bias [out], unscaled."""
+    x, weight, bias = [*node.inputs, None][:3]
+    array = weights.array(weight)
+    scaled = any(node.attributes.get_float(name, 1.0) != 1 for name in ("alpha", "beta"))
+    if x is None or weight is None or array is None or scaled or node.attributes.get_int("transA"):
+        return None
+    turned = bool(node.attributes.get_int("transB"))
+    if bias is not None and not _is_bias(bias, array.shape[0 if turned else 1]):
+        return None
+    return [_product(x, weights.twins(weight, _turned_factor if turned else _factor), bias)]
+
+
+def _product(x: ir.Value, factor: tuple[ir.Value, ...], bias: ir.Value | None) -> ir.Node:
+    return ir.node("DynamicQuantizeMatMul", [x, *factor, None, bias], domain=CONTRIB)
+
+
+def _factor(array: np.ndarray) -> dict[str, np.ndarray]:
+    rounded, scale = round_factor(array)
+    return {"int8": rounded, "scale": scale}
+
+
+def _turned_factor(array: np.ndarray) -> dict[str, np.ndarray]:
+    return _factor(array.T)
+
+
+def _take_bias(node: ir.Node, width: int) -> ir.Value | None:
+    """The constant [out] that the only consumer adds; the Add is left as an Identity."""
+    product = node.outputs[0]
+    uses = product.uses()
+    if len(uses) != 1 or product.is_graph_output():
+        return None
+    ((consumer, index),) = uses
+    if consumer.op_type != "Add" or consumer.domain or not _is_bias(consumer.inputs[1 - index], width):
+        return None
+    bias = consumer.inputs[1 - index]
+    consumer.replace_input_with(0, product)
+    consumer.resize_inputs(1)
+    consumer.op_type = "Identity"
+    return bias
+
+
+def _is_bias(value: ir.Value | None, width: int) -> bool:
+    tensor = ir.convenience.get_const_tensor(value) if value is not None else None
+    return tensor is not None and tensor.dtype == ir.DataType.FLOAT and tuple(tensor.shape) == (width,)
