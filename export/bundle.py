@@ -16,6 +16,7 @@ from ..tokenizer import load_tokenizer, tokenizer_json
 from .card import model_card
 from .compiler import lower_model
 from .configs import classifier_config, special_tokens, tokenizer_config
+from .freeing import free_sizes
 from .manifest import as_json, new_manifest, write_manifest
 from .passes import optimise
 from .quantization import quantize
@@ -80,6 +81,7 @@ def export_bundle(
     _check_out(Path(out), overwrite)
     if not isinstance(tokenizer, tokenizers.Tokenizer):
         tokenizer = load_tokenizer(Path(tokenizer))
+    model = free_sizes(model)
     signature = read_signature(
         model,
         tokenizer,
@@ -131,8 +133,8 @@ def _graphs(
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The serialised graph of each variant (fp32 always), and the coverage of those that are quantized."""
     # Where the graph ends in probabilities, the name stays the model's own.
-    names = ["logits"] if signature.activation != "none" else None
-    lowered = optimise(lower_model(model, output_names=names))
+    outputs = ["logits"] if signature.activation != "none" else None
+    lowered = optimise(lower_model(model, input_names=list(signature.inputs.values()), output_names=outputs))
     lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
     graphs, coverage = {"fp32": _serialise(lowered)}, {}
     if "int8" in variants:

@@ -17,6 +17,7 @@ from .. import __version__
 from .errors import ExportError
 from .expansion import Expanded, expand
 from .fallback import convert
+from .freeing import free_sizes
 from .graph import CONTRIB, IR_VERSION, OPSET, Graph, dimensions, onnx_dtype
 from .lowering import NotLoweredError, lowering_of
 
@@ -24,13 +25,16 @@ from .lowering import NotLoweredError, lowering_of
 _AXES = ("batch_size", "sequence_length")
 
 
-def lower_model(model: keras.Model, *, output_names: Sequence[str] | None = None) -> ir.Model:
+def lower_model(
+    model: keras.Model, *, input_names: Sequence[str] | None = None, output_names: Sequence[str] | None = None
+) -> ir.Model:
     """Lowers a Keras model to ONNX.
 
     Integer inputs are int64 in the file whatever Keras calls them, as every client of text models expects.
 
     Args:
         model: A built functional or sequential model.
+        input_names: What the inputs are called; by default, the model's own names.
         output_names: What the outputs are called; by default, the name of the layer that makes each.
 
     Returns:
@@ -39,9 +43,10 @@ def lower_model(model: keras.Model, *, output_names: Sequence[str] | None = None
     Raises:
         ExportError: The model is not a functional graph, or holds an operation that cannot be lowered exactly.
     """
-    function = functional_graph(model)
+    function = functional_graph(free_sizes(model))
     graph = Graph()
-    values = [_graph_input(graph, tensor) for tensor in function.inputs]
+    names = input_names or [tensor.name for tensor in function.inputs]
+    values = [_graph_input(graph, tensor, name) for tensor, name in zip(function.inputs, names, strict=True)]
     outputs = Walk(graph, expand(function)).run(values)
     _name_outputs(graph, outputs, output_names or _default_output_names(function))
     body = ir.Graph(
@@ -125,7 +130,7 @@ class Walk:
         return convert(self.graph, operation, args, kwargs)
 
 
-def _graph_input(graph: Graph, tensor: keras.KerasTensor) -> ir.Value:
+def _graph_input(graph: Graph, tensor: keras.KerasTensor, name: str) -> ir.Value:
     """A graph input for a Keras input: integers come in as int64 and go on as what Keras takes them for."""
     if tensor.dtype == "string" or tensor.sparse:
         raise ExportError(
@@ -134,11 +139,11 @@ def _graph_input(graph: Graph, tensor: keras.KerasTensor) -> ir.Value:
             "tokenizer beside it as tokenizer.json: serving applies it before the graph."
         )
     shape = [
-        size if size is not None else _AXES[axis] if axis < len(_AXES) else f"{tensor.name}_axis_{axis}"
+        size if size is not None else _AXES[axis] if axis < len(_AXES) else f"{name}_axis_{axis}"
         for axis, size in enumerate(tensor.shape)
     ]
     is_integer = tensor.dtype.startswith(("int", "uint"))
-    value = graph.input(tensor.name, ir.DataType.INT64 if is_integer else onnx_dtype(tensor.dtype), shape)
+    value = graph.input(name, ir.DataType.INT64 if is_integer else onnx_dtype(tensor.dtype), shape)
     if is_integer and tensor.dtype != "int64":
         cast = graph.op("Cast", value, to=onnx_dtype(tensor.dtype))
         return graph.describe(cast, dimensions(value), tensor.dtype)

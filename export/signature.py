@@ -114,7 +114,8 @@ def _roles(function: Any) -> dict[str, str]:
             f"Inputs of a text classifier must be [batch, sequence]. Received: {[t.shape for t in function.inputs]}."
         )
     if len(names) == 1:
-        return {"input_ids": names[0]}
+        # A name that Keras made up is nobody's: then the one that every client of text models knows.
+        return {"input_ids": "input_ids" if names[0].startswith(("keras_tensor", "input_layer")) else names[0]}
     if len(names) == 2 and "attention_mask" in names:
         return {"attention_mask" if name == "attention_mask" else "input_ids": name for name in names}
     raise ValueError(
