@@ -30,6 +30,20 @@ def test_an_onnx_file(command, bundle):
         assert word in result.out
 
 
+def test_a_run(command, tmp_path):
+    config = {"format": 1, "labels": ["a", "b"], "multi_label": False, "data": {"source": "texts.csv"}}
+    config |= {"tokenizer": {"max_length": 9}, "model": {"encoder": "gru"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for name in ("model.keras", "tokenizer.json"):
+        (tmp_path / name).write_bytes(b"12345")
+    report = json.loads(command("inspect", tmp_path, "--json").out)
+    assert (report["kind"], report["finished"], report["files"]["model.keras"]) == ("run", False, 5)
+    shown = command("inspect", tmp_path)
+    assert shown.code == 0
+    assert "gru" in shown.out
+    assert "texts.csv" in shown.out
+
+
 @pytest.mark.parametrize("name", ["nowhere", "text.onnx", "folder"])
 def test_what_is_none_of_these(command, tmp_path, name):
     (tmp_path / "text.onnx").write_text("hello")
