@@ -23,5 +23,5 @@ def _table(graph: Graph, layer: Any) -> ir.Value:
     """[input_dim, output_dim]: the weight itself, or what the layer makes of a quantized or LoRA-adapted one."""
     if layer.quantization_mode is None and not layer.lora_enabled:
         return graph.variable(layer._embeddings)
-    rows = layer.call(np.arange(layer.input_dim, dtype="int32"))
+    rows = layer(np.arange(layer.input_dim, dtype="int32"))  # by `__call__`, which knows of quantization
     return graph.weight("embeddings", keras.ops.convert_to_numpy(rows), layer._embeddings)

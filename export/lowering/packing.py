@@ -19,11 +19,16 @@ Fill = Literal["zero", "previous", "next"]
 
 
 class Steps:
-    """The steps that a mask lets through, bool [batch, time]; each value is computed when first asked for."""
+    """The steps that a mask lets through, [batch, time] of any type; each value is computed when first asked for.
+
+    Attributes:
+        given: The mask as it came.
+        mask: The mask, bool.
+    """
 
     def __init__(self, graph: Graph, mask: ir.Value) -> None:
-        self.graph = graph
-        self.mask = cast(graph, mask, "bool")  # the very value, where it is bool already
+        self.graph, self.given = graph, mask
+        self.mask = cast(graph, mask, "bool")
         self._ones = cast(graph, self.mask, "int32")
 
     @cached_property
@@ -81,7 +86,7 @@ _packed: WeakKeyDictionary[Graph, dict[tuple[ir.Value, ir.Value | None], ir.Valu
 
 def time_major(graph: Graph, x: ir.Value, steps: Steps | None) -> ir.Value:
     """x [batch, time, width] -> [time, batch, width], packed where there are `steps`."""
-    known = _packed.setdefault(graph, {}).get((x, steps.mask if steps else None))
+    known = _packed.setdefault(graph, {}).get((x, steps.given if steps else None))
     if known is not None:
         return known
     return steps.pack(x) if steps else graph.op("Transpose", x, perm=[1, 0, 2])
@@ -90,7 +95,7 @@ def time_major(graph: Graph, x: ir.Value, steps: Steps | None) -> ir.Value:
 def batch_major(graph: Graph, y: ir.Value, steps: Steps | None, fill: Fill) -> ir.Value:
     """y [time, batch, width] -> [batch, time, width], unpacked where there are `steps`."""
     x = steps.unpack(y, fill) if steps else graph.op("Transpose", y, perm=[1, 0, 2])
-    _packed.setdefault(graph, {})[x, steps.mask if steps else None] = y
+    _packed.setdefault(graph, {})[x, steps.given if steps else None] = y
     return x
 
 

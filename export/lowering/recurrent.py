@@ -1,6 +1,7 @@
 """Recurrent layers: one ONNX operator a cell and direction, masked or not; never a loop."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -9,18 +10,21 @@ import onnx_ir as ir
 from ..errors import ExportError
 from ..graph import Graph, dimensions, keras_dtype
 from .cells import emit, states_of
-from .packing import Fill, Steps, batch_major, time_major
+from .packing import Steps, batch_major, time_major
 from .promotion import cast
 from .registry import lowers
 
+_LAYERS = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
 
-@lowers(keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
+
+@lowers(*_LAYERS)
 def recurrent(
     graph: Graph, layer: Any, x: ir.Value, initial_state: Any = None, mask: Any = None
 ) -> ir.Value | tuple[ir.Value, ...]:
     """x [batch, time, in], mask [batch, time] -> [batch, time, units] or the last, [batch, units]; the last states."""
-    output, states = _run(graph, layer, x, keras.tree.flatten(initial_state), mask, flipped=layer.go_backwards)
-    return (output, *states) if layer.return_state else output
+    run = _run(graph, layer, x, keras.tree.flatten(initial_state), mask)
+    output = _turned(graph, _output(graph, run), layer)
+    return (output, *run.states) if layer.return_state else output
 
 
 @lowers(keras.layers.Bidirectional)
@@ -28,56 +32,56 @@ def bidirectional(
     graph: Graph, layer: Any, x: ir.Value, initial_state: Any = None, mask: Any = None
 ) -> ir.Value | tuple[ir.Value, ...]:
     """As the layer inside, forwards and backwards: the outputs merged, the states one after the other."""
-    one, other = layer.forward_layer, layer.backward_layer
     given = keras.tree.flatten(initial_state)
     half = len(given) // 2
-    y, states = _run(graph, one, x, given[:half], mask, flipped=one.go_backwards)
-    z, more_states = _run(graph, other, x, given[half:], mask, flipped=not other.go_backwards)
-    merged = _merged(graph, layer.merge_mode, y, z)
-    return (*merged, *states, *more_states) if layer.return_state else merged
+    one = _run(graph, layer.forward_layer, x, given[:half], mask)
+    other = _run(graph, layer.backward_layer, x, given[half:], mask)
+    if layer.return_sequences and layer.merge_mode and _fills_zeros(one) and _fills_zeros(other):
+        (packed,) = _merged(graph, layer.merge_mode, one.y, other.y)
+        merged: tuple[ir.Value, ...] = (batch_major(graph, packed, one.steps, "zero"),)
+    else:
+        merged = _merged(graph, layer.merge_mode, _output(graph, one), _output(graph, other))
+    merged = tuple(_turned(graph, y, layer.forward_layer) for y in merged)
+    return (*merged, *one.states, *other.states) if layer.return_state else merged
 
 
-def _run(
-    graph: Graph, layer: Any, x: ir.Value, initial_state: Sequence[Any], mask: Any, *, flipped: bool
-) -> tuple[ir.Value, list[ir.Value]]:
-    """Runs a layer's cells over a sequence.
+@dataclass(frozen=True)
+class _Run:
+    """What came of running a layer's cells over a sequence.
 
-    Args:
-        graph: Where to.
-        layer: An RNN layer.
-        x: [batch, time, in].
-        initial_state: Of all cells in a row, [batch, units] each; empty for zeros.
-        mask: [batch, time], or None.
-        flipped: Whether a sequence of outputs is given last step first.
-
-    Returns:
-        The outputs, [batch, time, units] or [batch, units], and the last states of all cells.
+    Attributes:
+        layer: The layer.
+        steps: The steps that the mask lets through; None for all.
+        y: The last cell's outputs, float32 [time, batch, units], packed where there are `steps`.
+        last: The last cell's output at the last step, float32 [batch, units].
+        states: The last states of all cells, float32 [batch, units] each.
     """
-    x, mask, given = _checked(graph, layer, x, initial_state, mask)
+
+    layer: Any
+    steps: Steps | None
+    y: ir.Value
+    last: ir.Value
+    states: list[ir.Value]
+
+
+def _run(graph: Graph, layer: Any, x: ir.Value, initial_state: Sequence[Any], mask: Any) -> _Run:
+    """Runs a layer's cells over x [batch, time, in], from the states of all cells in a row, [batch, units] each."""
+    _check(layer, x, mask)
+    given = [value for state in initial_state if (value := graph.value(state)) is not None]
     steps = None if mask is None else Steps(graph, mask)
-    y, states, last = time_major(graph, x, steps), list[ir.Value](), list[ir.Value]()
-    for cell in _cells(layer):
+    y, states, last = time_major(graph, cast(graph, x, "float32"), steps), list[ir.Value](), list[ir.Value]()
+    for cell in layer.cell.cells if type(layer.cell) is keras.layers.StackedRNNCells else [layer.cell]:
         own = given[len(states) : len(states) + states_of(cell)]
         y, last = emit(graph, cell, y, steps, own, reverse=layer.go_backwards)
         states += last
-    if layer.return_sequences:
-        y = batch_major(graph, y, steps, _fill(layer))
-        return _flip(graph, y) if flipped else y, states
-    output = last[0]
-    if steps is not None and given:
-        output = steps.otherwise(output)  # a row without steps has an output of zeros, whatever its state
-    if steps is not None and layer.zero_output_for_mask:
-        final = graph.op("Slice", steps.mask, *(([0], [1]) if layer.go_backwards else ([-1], [2**31 - 1])), [1])
-        output = graph.op("Where", final, output, graph.constant(0, "float32"))
-    return output, states
+    # A row where no step counts has an output of zeros, whatever its state.
+    output = steps.otherwise(last[0]) if steps is not None and given else last[0]
+    return _Run(layer, steps, y, output, states)
 
 
-def _checked(
-    graph: Graph, layer: Any, x: ir.Value, initial_state: Sequence[Any], mask: Any
-) -> tuple[ir.Value, ir.Value | None, list[ir.Value]]:
-    """The arguments as values, if the layer can be exported at all."""
+def _check(layer: Any, x: ir.Value, mask: Any) -> None:
     reason = None
-    if type(layer) not in (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN):
+    if type(layer) not in _LAYERS:
         reason = f"a {type(layer).__name__}, which is none of LSTM, GRU, SimpleRNN and RNN"
     elif layer.stateful:
         reason = "stateful=True, while an ONNX graph keeps nothing between calls: pass `initial_state` as an input"
@@ -89,25 +93,46 @@ def _checked(
         reason = "float64, which onnxruntime's recurrent operators don't compute in: use float32"
     if reason is not None:
         raise ExportError(f"The recurrent layer {layer.name!r} has no exact ONNX form. Received: {reason}.")
-    x = cast(graph, x, "float32")
-    values = [graph.value(state) for state in initial_state if state is not None]
-    return x, graph.value(mask), [value for value in values if value is not None]
 
 
-def _cells(layer: Any) -> Sequence[Any]:
-    """The cells that a layer runs at each step, one on the other."""
-    return layer.cell.cells if type(layer.cell) is keras.layers.StackedRNNCells else [layer.cell]
+def _output(graph: Graph, run: _Run) -> ir.Value:
+    """The layer's output in time order, [batch, time, units], or its last output, [batch, units].
+
+    At a masked step Keras gives zeros, or repeats the output before it, in the order in which the layer reads.
+    """
+    layer, steps, zero = run.layer, run.steps, graph.constant(0, "float32")
+    zeros, backwards = layer.zero_output_for_mask, layer.go_backwards
+    if not layer.return_sequences:
+        if steps is None or not zeros:
+            return run.last
+        final = graph.op("Slice", steps.mask, *(([0], [1]) if backwards else ([-1], [2**31 - 1])), [1])
+        return graph.op("Where", final, run.last, zero)
+    if not _forgets_to_turn(run):
+        return batch_major(graph, run.y, steps, "zero" if zeros else "next" if backwards else "previous")
+    here = graph.op("Unsqueeze", _flip(graph, steps.mask), [-1]) if steps else None
+    return graph.op("Where", here, batch_major(graph, run.y, steps, "next"), zero)
 
 
-def _fill(layer: Any) -> Fill:
-    """Keras repeats at a masked step the output that came before it, in the order in which the layer reads."""
-    if layer.zero_output_for_mask:
-        return "zero"
-    return "next" if layer.go_backwards else "previous"
+def _fills_zeros(run: _Run) -> bool:
+    """Whether an output is a step's own, or zeros where the step is masked."""
+    return run.steps is None or (run.layer.zero_output_for_mask and not _forgets_to_turn(run))
+
+
+def _forgets_to_turn(run: _Run) -> bool:
+    """Whether Keras puts zeros where the mask has them before it is turned around: an unrolled layer that reads
+    backwards does, and repeats earlier outputs where it has them after.
+    """
+    layer = run.layer
+    return run.steps is not None and layer.unroll and layer.go_backwards and layer.zero_output_for_mask
+
+
+def _turned(graph: Graph, y: ir.Value, layer: Any) -> ir.Value:
+    """y in the order in which the layer reads."""
+    return _flip(graph, y) if layer.return_sequences and layer.go_backwards else y
 
 
 def _flip(graph: Graph, y: ir.Value) -> ir.Value:
-    """y [batch, time, units] with the last step first."""
+    """y [batch, time, ...] with the last step first."""
     return graph.op("Slice", y, [-1], [-(2**31)], [1], [-1])
 
 
