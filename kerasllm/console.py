@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 # Progress bars and notes: on stderr, so that stdout stays clean for results.
@@ -13,12 +14,12 @@ _results = Console()
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table to stdout: the first column aligned left, the others right."""
-    table = Table(title=title, title_justify="left")
+    """Prints a table to stdout: the first column aligned left, the others right; brackets are text, not markup."""
+    table = Table(title=escape(title), title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(escape(column), justify="left" if index == 0 else "right")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(escape(str(cell)) for cell in row))
     _results.print(table)
 
 

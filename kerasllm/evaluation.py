@@ -56,6 +56,10 @@ def evaluate(
     """
     source = Path(source)
     is_bundle = (source / "kerasllm.json").is_file()
+    if not is_bundle and not (source / "config.json").is_file():
+        raise FileNotFoundError(
+            f"What is evaluated must be a RUN or a BUNDLE folder. Received: {source}, which is neither."
+        )
     model, training_data = _open_bundle(source, variant) if is_bundle else _open_run(source, variant)
     dataset = _dataset(source, model, data, training_data)
     name, examples = _split(dataset, split)

@@ -79,5 +79,5 @@ def test_requests_that_make_no_sense_are_refused(run, tmp_path):
         evaluate(run.path, split="dev")
     with pytest.raises(ValueError, match="Only a bundle"):
         evaluate(run.path, variant="int8")
-    with pytest.raises(FileNotFoundError, match=r"config\.json"):
+    with pytest.raises(FileNotFoundError, match="a RUN or a BUNDLE folder"):
         evaluate(tmp_path)
