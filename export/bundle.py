@@ -17,6 +17,7 @@ from .card import model_card
 from .compiler import lower_model
 from .configs import classifier_config, special_tokens, tokenizer_config
 from .freeing import free_sizes
+from .head import expose_logits
 from .manifest import as_json, new_manifest, write_manifest
 from .passes import optimise
 from .quantization import quantize
@@ -132,9 +133,11 @@ def _graphs(
     model: keras.Model, signature: Signature, labels: Sequence[str], variants: Sequence[str]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The serialised graph of each variant (fp32 always), and the coverage of those that are quantized."""
-    # Where the graph ends in probabilities, the name stays the model's own.
+    # Where nothing is left to apply, the output is no logits, and its name stays the model's own.
     outputs = ["logits"] if signature.activation != "none" else None
-    lowered = optimise(lower_model(model, input_names=list(signature.inputs.values()), output_names=outputs))
+    lowered = lower_model(model, input_names=list(signature.inputs.values()), output_names=outputs)
+    expose_logits(lowered, signature)
+    lowered = optimise(lowered)
     lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
     graphs, coverage = {"fp32": _serialise(lowered)}, {}
     if "int8" in variants:

@@ -26,8 +26,12 @@ class Signature:
 
     inputs: dict[str, str]
     """Role ("input_ids", "attention_mask") to the name of the model's input."""
+    applied: Activation
+    """What the Keras model itself applies at its end, and the graph of the bundle does not."""
+    one_for_two: bool
+    """Whether the model has one score, that of the second of two labels."""
     activation: Activation
-    """What the runtime still has to apply to the output."""
+    """What the runtime has to apply to the output of the bundle's graph."""
     max_length: int
     """Tokens kept of a text."""
     padding: Literal["longest", "max_length"]
@@ -87,9 +91,15 @@ def read_signature(
             "The model's answers depend on the side that is padded, since nothing in it masks padding: say which one "
             "it was in training (padding_side, --padding-side: left or right; pad_sequences pads left by default)."
         )
+    applied: Activation = "none" if activation else _applied(function)
+    if activation is None:
+        activation = applied if applied != "none" else "sigmoid" if multi_label or width == 1 else "softmax"
+    one_for_two = activation == "sigmoid" and width == 1 and len(labels) == 2
     return Signature(
         inputs=inputs,
-        activation=activation or _activation_left(function, width, multi_label),
+        applied=applied,
+        one_for_two=one_for_two,
+        activation="softmax" if one_for_two else activation,
         max_length=fixed or max_length or _MAX_LENGTH,
         padding="max_length" if fixed or padded else "longest",
         padding_side=padding_side or "right",
@@ -187,8 +197,8 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.allclose(a, b, atol=_TOLERANCE, rtol=0, equal_nan=True))
 
 
-def _activation_left(function: Any, width: int, multi_label: bool) -> Activation:
-    """What the runtime has to apply, given what the last layer already does."""
+def _applied(function: Any) -> Activation:
+    """What the last layer makes of its scores: probabilities, or nothing."""
     last = _last_activation(function.outputs[0]._keras_history.operation)
     if last is None:
         raise ValueError(
@@ -196,12 +206,10 @@ def _activation_left(function: Any, width: int, multi_label: bool) -> Activation
             f"Received: {function.outputs[0]._keras_history.operation.name!r}. "
             "Say what is still to be applied (activation, --activation: softmax, sigmoid or none)."
         )
-    if last != "linear":
-        return "none"
-    return "sigmoid" if multi_label or width == 1 else "softmax"
+    return "none" if last == "linear" else last
 
 
-def _last_activation(operation: Any) -> str | None:
+def _last_activation(operation: Any) -> Literal["softmax", "sigmoid", "linear"] | None:
     """ "softmax", "sigmoid" or "linear" as the operation ends; None where it ends otherwise."""
     if hasattr(operation, "_nodes_by_depth") or isinstance(operation, keras.Sequential):
         return _last_activation(functional_graph(operation).outputs[0]._keras_history.operation)

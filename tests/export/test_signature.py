@@ -29,21 +29,23 @@ def test_the_houses_own_form(model, tokenizer):
 
 
 @pytest.mark.parametrize(
-    ("stack", "multi_label", "left"),
+    ("stack", "multi_label", "applied", "left"),
     [
-        ([layers.Dense(2)], False, "softmax"),
-        ([layers.Dense(2)], True, "sigmoid"),
-        ([layers.Dense(1)], False, "sigmoid"),
-        ([layers.Dense(2, "softmax")], False, "none"),
-        ([layers.Dense(1, "sigmoid")], False, "none"),
-        ([layers.Dense(2), layers.Softmax()], False, "none"),
-        ([layers.Dense(2), layers.Activation("sigmoid")], True, "none"),
-        ([keras.Sequential([layers.Dense(2, "softmax")])], False, "none"),
+        ([layers.Dense(2)], False, "none", "softmax"),
+        ([layers.Dense(2)], True, "none", "sigmoid"),
+        ([layers.Dense(1)], False, "none", "softmax"),
+        ([layers.Dense(2, "softmax")], False, "softmax", "softmax"),
+        ([layers.Dense(1, "sigmoid")], False, "sigmoid", "softmax"),
+        ([layers.Dense(2), layers.Softmax()], False, "softmax", "softmax"),
+        ([layers.Dense(2), layers.Activation("sigmoid")], True, "sigmoid", "sigmoid"),
+        ([keras.Sequential([layers.Dense(2, "softmax")])], False, "softmax", "softmax"),
     ],
 )
-def test_the_activation_is_read_off_the_last_layer(tokenizer, stack, multi_label, left):
+def test_the_activation_is_read_off_the_last_layer(tokenizer, stack, multi_label, applied, left):
     model = sequential(layers.GlobalAveragePooling1D(), *stack)
-    assert read_signature(model, tokenizer, LABELS, multi_label=multi_label).activation == left
+    signature = read_signature(model, tokenizer, LABELS, multi_label=multi_label)
+    assert (signature.applied, signature.activation) == (applied, left)
+    assert signature.one_for_two == (model.output_shape[-1] == 1)
 
 
 def test_an_activation_that_cannot_be_read_is_asked_for(tokenizer):
