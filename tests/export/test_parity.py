@@ -14,6 +14,8 @@ from kerasllm.export.signature import Signature
 def test_the_trial_batches_hold_every_odd_case(max_length, vocab_size, seed):
     signature = Signature(
         inputs={"input_ids": "input_ids"},
+        applied="none",
+        one_for_two=False,
         activation="softmax",
         max_length=max_length,
         padding="longest",
