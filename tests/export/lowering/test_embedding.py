@@ -34,6 +34,7 @@ def test_its_mask_reaches_the_layers_after_it():
     assert_parity(model, tokens[:, ::-1].copy())
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's quantize, under NumPy 2
 @pytest.mark.parametrize("kind", ["int8", "int4", "lora"])
 def test_a_table_that_is_stored_in_another_way(kind):
     ids = keras.Input((None,), dtype="int32")
