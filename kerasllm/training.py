@@ -143,7 +143,7 @@ def train(
         )
     dataset = load_dataset(data)
     for note in dataset.notes:
-        console.print(note, style="dim", soft_wrap=True)
+        _say(note)
     if training.balance_classes and dataset.multi_label:
         raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
     sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batches, "training": training}
@@ -153,7 +153,7 @@ def train(
     else:
         run = _started(out, settings, dataset, tokenizer, overwrite)
     if run.finished:
-        console.print(f"{run.path} is finished already: nothing to do.", soft_wrap=True)
+        _say(f"{run.path} is finished already: nothing to do.")
         return run
     tokens = token_cache(dataset, run.load_tokenizer(), tokenizer.max_length)
     _fit(run, tokens, model, batches, training)
@@ -217,7 +217,7 @@ def _fit(
     table = None
     if model.vectors:
         table, share = initial_vectors(model.vectors, run.load_tokenizer(), model.embedding_dim, training.seed)
-        console.print(f"{share:.1%} of the vocabulary is in {model.vectors}.", soft_wrap=True)
+        _say(f"{share:.1%} of the vocabulary is in {model.vectors}.")
     size, classes = vocab_size(run.load_tokenizer()), len(run.labels)
     trainer = Trainer(
         lambda: build_classifier(model, vocab_size=size, classes=classes, vectors=table),
@@ -229,7 +229,8 @@ def _fit(
     history: list[Row] = checkpoint.progress["history"] if checkpoint else []
     if checkpoint:
         trainer.restore(checkpoint.arrays)
-        console.print(f"Going on after epoch {checkpoint.epoch}.")
+        _say(f"Going on after epoch {checkpoint.epoch}.")
+        _publish(run, history)  # the kill may have come between the checkpoint and these
     while not _is_over(history, training):
         history.append(_epoch(trainer, len(history), run, tokens, batch, training))
         if best_epoch(history) == len(history):
@@ -238,10 +239,14 @@ def _fit(
         save_checkpoint(
             run.path / "checkpoints", Checkpoint(epoch=len(history), progress=progress, arrays=trainer.state())
         )
-        write_history(run.path / "history.csv", history)
-        save_curves(run.path / "curves.png", history, score_column(run.multi_label))
+        _publish(run, history)
         if training.tensorboard:
             log_row(run.path / "tensorboard", history[-1])
+
+
+def _publish(run: Run, history: list[Row]) -> None:
+    write_history(run.path / "history.csv", history)
+    save_curves(run.path / "curves.png", history, score_column(run.multi_label))
 
 
 def _is_over(history: list[Row], training: TrainingConfig) -> bool:
@@ -291,3 +296,7 @@ def _finish(run: Run, tokens: dict[str, TokenSplit]) -> None:
     report = {"epochs": len(history), "best_epoch": best_epoch(history), "parameters": model.count_params(), **metrics}
     with replace_file(run.path / "metrics.json") as path:
         path.write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def _say(note: str) -> None:
+    console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)

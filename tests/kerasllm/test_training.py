@@ -109,16 +109,24 @@ def test_killed_in_epoch_two_it_goes_on_to_the_same_end(data, home, tmp_path):
 
 
 def test_stopped_between_any_two_files_it_goes_on_to_the_same_end(whole, data, home, tmp_path, monkeypatch):
-    def stop(*arguments):
-        raise KeyboardInterrupt
+    folder = tmp_path / "run"
+    for step, epoch in (("save_checkpoint", 1), ("save_curves", 1), ("write_history", 3), ("_finish", 3)):
+        real = getattr(training_module, step)
 
-    for step in ("save_checkpoint", "write_history", "save_curves", "_finish"):  # each a file of another epoch
+        def stop(*arguments, real=real, epoch=epoch):
+            if (
+                latest_checkpoint(folder / "checkpoints") is None
+                or latest_checkpoint(folder / "checkpoints").epoch == epoch
+            ):
+                raise KeyboardInterrupt
+            real(*arguments)
+
         with monkeypatch.context() as patch:
             patch.setattr(training_module, step, stop)
             with pytest.raises(KeyboardInterrupt):
-                run_job(data, tmp_path / "run", resume=True)
-        assert not (tmp_path / "run" / "metrics.json").exists()
-    assert_same(run_job(data, tmp_path / "run", resume=True), whole)
+                run_job(data, folder, resume=True)
+        assert not (folder / "metrics.json").exists()
+    assert_same(run_job(data, folder, resume=True), whole)
 
 
 def test_resuming_a_finished_run_changes_nothing(whole, data, home):
