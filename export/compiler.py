@@ -21,8 +21,8 @@ from .freeing import free_sizes
 from .graph import CONTRIB, IR_VERSION, OPSET, Graph, dimensions, onnx_dtype
 from .lowering import NotLoweredError, lowering_of
 
-# The axes of a text model have names; others are numbered by their input.
-_AXES = ("batch_size", "sequence_length")
+# Inputs of a text model that are as long as each other.
+_TEXT = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 
 
 def lower_model(
@@ -138,16 +138,22 @@ def _graph_input(graph: Graph, tensor: keras.KerasTensor, name: str) -> ir.Value
             f"{'sparse tensors' if tensor.sparse else 'strings'}. Export the model from token ids on, and the "
             "tokenizer beside it as tokenizer.json: serving applies it before the graph."
         )
-    shape = [
-        size if size is not None else _AXES[axis] if axis < len(_AXES) else f"{name}_axis_{axis}"
-        for axis, size in enumerate(tensor.shape)
-    ]
+    shape = [size if size is not None else _axis_name(tensor, axis) for axis, size in enumerate(tensor.shape)]
     is_integer = tensor.dtype.startswith(("int", "uint"))
     value = graph.input(name, ir.DataType.INT64 if is_integer else onnx_dtype(tensor.dtype), shape)
     if is_integer and tensor.dtype != "int64":
         cast = graph.op("Cast", value, to=onnx_dtype(tensor.dtype))
         return graph.describe(cast, dimensions(value), tensor.dtype)
     return value
+
+
+def _axis_name(tensor: keras.KerasTensor, axis: int) -> str:
+    """A name for a size known at run time; runtimes take sizes of one name to be equal."""
+    if axis == 0:
+        return "batch_size"
+    if axis == 1:
+        return "sequence_length" if tensor.name in _TEXT else f"{tensor.name}_length"
+    return f"{tensor.name}_axis_{axis}"
 
 
 def _default_output_names(function: Any) -> list[str]:

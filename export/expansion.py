@@ -7,21 +7,14 @@ tensors: masks are handed over by name, and a layer that has no lowering is repl
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from unittest import mock
 
 import keras
-import keras.src.backend  # where Keras's own layers look it up
-import numpy as np
 
 from .errors import ExportError
 from .lowering import lowering_of
-from .sizes import sizes_known_later
-
-Tensors = Sequence[keras.KerasTensor]
+from .tracing import Tensors, grouped_convolutions, mask_of, trace, unless_the_same
 
 
 @dataclass
@@ -50,7 +43,8 @@ def expand(function: Any) -> Expanded:
         ExportError: A layer inside calls another one with `training=True`, which is random or changes state.
     """
     scopes: dict[int, str] = {}
-    outputs = _Replay(scopes, "", inference=True).run(function, function.inputs)
+    with grouped_convolutions():
+        outputs = _Replay(scopes, "", inference=True).run(function, function.inputs)
     return Expanded(keras.Function(function.inputs, outputs), scopes)
 
 
@@ -81,6 +75,8 @@ class _Replay:
         """Calls one operation: as a whole if it has a lowering, else opened if it can be."""
         if not isinstance(operation, keras.layers.Layer):
             self.scopes[id(operation)] = self.scope
+            if type(operation).__name__ in ("Cast", "ConvertToTensor"):
+                return unless_the_same(lambda x, _: operation(x), args[0], operation.dtype)
             return operation(*args, **kwargs)
         args, kwargs = self._prepared(operation, args, kwargs)
         name = "/".join(filter(None, (self.scope, operation.name)))
@@ -107,8 +103,8 @@ class _Replay:
 
         def cast(tensor: Any) -> Any:
             converted = layer.dtype_policy.convert_input(tensor, layer.autocast, layer.input_dtype)
-            if converted is not tensor and _mask_of(tensor) is not None:
-                converted._keras_mask = _mask_of(tensor)
+            if converted is not tensor and mask_of(tensor) is not None:
+                converted._keras_mask = mask_of(tensor)
             return converted
 
         args, kwargs = keras.tree.map_structure(cast, (args, kwargs))
@@ -118,13 +114,13 @@ class _Replay:
         """Replays what the layer's `call` is made of; None where that cannot be seen from its symbolic call."""
         arguments = inspect.signature(layer.call).bind(*args, **kwargs).arguments
         first = next(iter(arguments.values()), None)
-        previous = kwargs["mask"] if kwargs.get("mask") is not None else keras.tree.map_structure(_mask_of, first)
-        traced = _trace(layer, args, kwargs)
+        previous = kwargs["mask"] if kwargs.get("mask") is not None else keras.tree.map_structure(mask_of, first)
+        traced = trace(layer, args, kwargs)
         if traced is None:
             return None
         inside, inputs, outputs = traced
         flat = keras.tree.flatten(outputs)
-        shown = [_mask_of(tensor) for tensor in flat]
+        shown = [mask_of(tensor) for tensor in flat]
         replayed = iter(_Replay(self.scopes, name, inference=False).run(inside, inputs))
         flat = [next(replayed) for _ in flat]
         for tensor, mask in zip(flat, shown, strict=True):
@@ -134,49 +130,6 @@ class _Replay:
         if layer.supports_masking:
             _pass_masks_on(layer, first, outputs, previous)
         return outputs
-
-
-def _trace(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Tensors, Any] | None:
-    """What a layer's `call` is made of.
-
-    Returns:
-        Its graph, the graph's inputs (the tensors that the layer gets and their masks), and the outputs in the
-        layer's own structure; the graph's outputs are these and after them the masks that they carry. None where
-        `call` cannot be traced, or draws random numbers, which would be frozen.
-    """
-    tensors = [item for item in keras.tree.flatten((args, kwargs)) if isinstance(item, keras.KerasTensor)]
-    masks = [_mask_of(tensor) for tensor in tensors]
-    inputs = list({id(item): item for item in [*tensors, *masks] if item is not None}.values())
-
-    def trace() -> tuple[Any, Any]:
-        for tensor, mask in zip(tensors, masks, strict=True):
-            tensor._keras_mask = mask  # MultiHeadAttention takes it away
-        with _symbolic_arithmetic(), sizes_known_later():
-            outputs = layer.call(*args, **kwargs)
-        flat = keras.tree.flatten(outputs)
-        shown = [_mask_of(tensor) for tensor in flat]
-        return keras.Function(inputs, [*flat, *(mask for mask in shown if mask is not None)]), outputs
-
-    try:
-        inside, outputs = trace()
-        constants = _constants(inside)
-        if constants and not all(map(np.array_equal, constants, _constants(trace()[0]))):
-            return None
-    except Exception:  # whatever a `call` raises on symbolic tensors: there is another road
-        return None
-    return inside, inputs, outputs
-
-
-def _constants(function: Any) -> list[np.ndarray]:
-    """The tensors that a graph was traced with, in order."""
-    arguments = [
-        (node.arguments.args, node.arguments.kwargs) for nodes in function._nodes_by_depth.values() for node in nodes
-    ]
-    return [np.asarray(item) for item in keras.tree.flatten(arguments) if keras.ops.is_tensor(item)]
-
-
-def _mask_of(tensor: Any) -> Any:
-    return getattr(tensor, "_keras_mask", None)
 
 
 def _is_tensor(item: Any) -> bool:
@@ -197,7 +150,7 @@ def _masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[st
     if len(tensors) == 1:
         wanted = {"mask": next(iter(tensors.values()))}
     return {
-        name: keras.tree.map_structure(_mask_of, item)
+        name: keras.tree.map_structure(mask_of, item)
         for name, item in wanted.items()
         if name in arguments and arguments[name] is None
     }
@@ -206,49 +159,19 @@ def _masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[st
 def _pass_masks_on(layer: Any, first: Any, outputs: Any, previous: Any) -> None:
     """Gives the outputs the masks that the layer computes, unless its `call` gave them all one."""
     flat = keras.tree.flatten(outputs)
-    if all(_mask_of(tensor) is not None for tensor in flat):
+    if all(mask_of(tensor) is not None for tensor in flat):
         return
     masks = layer.compute_mask(first, previous)
     for tensor, mask in zip(flat, keras.tree.flatten(masks), strict=False):
-        if _mask_of(tensor) is None and mask is not None:
+        if mask_of(tensor) is None and mask is not None:
             tensor._keras_mask = mask
-
-
-@contextmanager
-def _symbolic_arithmetic() -> Iterator[None]:
-    """Lets a Variable stand on the left of a symbolic tensor (`self.scale * x`), and such a tensor be converted."""
-    functions = {
-        "__add__": keras.ops.add,
-        "__sub__": keras.ops.subtract,
-        "__mul__": keras.ops.multiply,
-        "__truediv__": keras.ops.true_divide,
-        "__matmul__": keras.ops.matmul,
-        "__pow__": keras.ops.power,
-    }
-    places = [(keras.Variable, name, function) for name, function in functions.items()]
-    places.append((keras.src.backend, "convert_to_tensor", keras.ops.convert_to_tensor))
-
-    def patched(place: Any, name: str, symbolic: Any) -> Any:
-        original = getattr(place, name)
-
-        def either(*args: Any, **kwargs: Any) -> Any:
-            if isinstance(args[-1], keras.KerasTensor):
-                return symbolic(*args, **kwargs)
-            return original(*args, **kwargs)
-
-        return either
-
-    with ExitStack() as stack:
-        for place, name, function in places:
-            stack.enter_context(mock.patch.object(place, name, patched(place, name, function)))
-        yield
 
 
 def _refuse_hidden_masks(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Refuses a layer that stays closed while layers inside it may see masks that ride on its inputs."""
     shown = {id(item) for item in keras.tree.flatten(kwargs)}
     tensors = keras.tree.flatten((args, kwargs))
-    if layer._layers and any(_mask_of(x) is not None and id(_mask_of(x)) not in shown for x in tensors):
+    if layer._layers and any(mask_of(x) is not None and id(mask_of(x)) not in shown for x in tensors):
         raise ExportError(
             f"A layer that hands masks to layers inside it must be made of keras.ops. Received: {layer.name!r} of "
             f"class {type(layer).__name__}. Give its `call` a `mask` argument, or write it with keras.ops."

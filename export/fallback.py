@@ -47,13 +47,15 @@ def convert(graph: Graph, operation: Any, args: tuple[Any, ...], kwargs: dict[st
     for item in keras.tree.flatten((args, kwargs)):
         if isinstance(item, ir.Value) and item.const_value is None and item not in values:
             values.append(item)
-    try:
-        piece = _piece(operation, values, args, kwargs)
-    except ExportError:
-        raise
-    except Exception as error:  # TensorFlow and tf2onnx raise many kinds
-        reason = " ".join(str(error).split())[:300]
-        raise _refusal(operation, f"and tf2onnx cannot convert it ({type(error).__name__}: {reason})") from error
+    # A seed would be drawn once, now, and kept.
+    with mock.patch.object(keras.random.SeedGenerator, "next", side_effect=RuntimeError) as draw:
+        try:
+            piece = _piece(operation, values, args, kwargs)
+        except ExportError:
+            raise
+        except Exception as error:  # TensorFlow and tf2onnx raise many kinds
+            why = "and it is random" if draw.called else f"and tf2onnx cannot convert it ({_reason(error)})"
+            raise _refusal(operation, why) from error
     return _inline(graph, piece.graph, values)
 
 
@@ -63,6 +65,13 @@ def _refusal(operation: Any, why: str) -> ExportError:
         f"{type(operation).__name__}, which has none of its own, {why}. "
         "Write it with layers of Keras or keras.ops on tensors of known rank, or leave it out of the exported model."
     )
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error that is not about where it happened."""
+    lines = (line.strip() for line in str(error).splitlines())
+    told = (line for line in lines if line and not line.startswith(("in user code", "File ", "return ", "raise ")))
+    return f"{type(error).__name__}: {next(told, '')[:200]}"
 
 
 def _piece(operation: Any, values: list[ir.Value], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ir.Model:
@@ -82,7 +91,7 @@ def _piece(operation: Any, values: list[ir.Value], args: tuple[Any, ...], kwargs
         return [tf.identity(tensor) for tensor in keras.tree.flatten(operation(*call_args, **call_kwargs))]
 
     specs = [tf.TensorSpec(dimensions(value), keras_dtype(value), name=f"x{i}") for i, value in enumerate(values)]
-    with _quiet(), mock.patch.object(keras.random.SeedGenerator, "next", _no_randomness):
+    with _quiet():
         import tf2onnx
 
         proto, _ = tf2onnx.convert.from_function(tf.function(compute), specs, opset=_TF2ONNX_OPSET)
@@ -104,11 +113,6 @@ def _spell_out_erfc(piece: onnx.GraphProto) -> None:
         nodes.append(onnx.helper.make_node("Sub", [one, erf], node.output, node.name))
     del piece.node[:]
     piece.node.extend(nodes)
-
-
-def _no_randomness(*_: Any, **__: Any) -> None:
-    """Stands in for drawing a seed, which would be drawn once, now, and kept."""
-    raise RuntimeError("it draws random numbers")
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from ..graph import Graph, dimensions
+from ..graph import Graph, dimensions, keras_dtype
 from .promotion import cast, promoted
 from .registry import NotLoweredError, lowers
 
 # What Keras scores a masked key: 0.7 of the lowest float32. Where all keys are masked, all count the same.
-_LOWEST = np.float32(3.38953e38 * -0.7)
+_LOWEST = 3.38953e38 * -0.7
 
 
 @lowers("DotProductAttention")
@@ -31,6 +31,8 @@ def dot_product_attention(
     if operation.attn_logits_soft_cap is not None or isinstance(scale, ir.Value):
         raise NotLoweredError("a soft cap, or a computed scale")
     query, key, value = promoted(graph, query, key, value)
+    dtype, width = keras_dtype(query), dimensions(value)[-1]
+    lowest = graph.constant(_LOWEST, dtype)
     groups = dimensions(query)[2] // dimensions(key)[2]  # type: ignore[operator]
     if groups > 1 and dimensions(key)[2] != 1:
         order = np.repeat(np.arange(dimensions(key)[2]), groups)  # type: ignore[arg-type]
@@ -39,15 +41,17 @@ def dot_product_attention(
     scores = graph.op(
         "MatMul", graph.op("Transpose", query, perm=[0, 2, 1, 3]), graph.op("Transpose", key, perm=[0, 2, 3, 1])
     )
-    scores = graph.op("Mul", scores, np.float32(scale))
-    scores = scores if bias is None else graph.op("Add", scores, cast(graph, bias, "float32"))
+    scores = graph.op("Mul", scores, graph.constant(scale, dtype))
+    scores = scores if bias is None else graph.op("Add", scores, cast(graph, bias, dtype))
     if mask is not None:
-        scores = graph.op("Where", cast(graph, mask, "bool"), scores, _LOWEST)
+        scores = graph.op("Where", cast(graph, mask, "bool"), scores, lowest)
     if operation.is_causal:
-        scores = graph.op("Where", _lower_triangle(graph, scores), scores, _LOWEST)
+        scores = graph.op("Where", _lower_triangle(graph, scores), scores, lowest)
     weights = graph.op("Softmax", scores, axis=-1)
     result = graph.op("MatMul", weights, graph.op("Transpose", value, perm=[0, 2, 1, 3]))
-    return graph.op("Transpose", result, perm=[0, 2, 1, 3])
+    result = graph.op("Transpose", result, perm=[0, 2, 1, 3])
+    # Keras says that the result has the size of the query, where it has that of the value.
+    return graph.describe(result, (*dimensions(query)[:-1], width), dtype)
 
 
 def _lower_triangle(graph: Graph, scores: ir.Value) -> ir.Value:
