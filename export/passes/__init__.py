@@ -33,7 +33,7 @@ def optimise(model: ir.Model) -> ir.Model:
     for rewrite in (pull_integers, transpose_ids, cancel_inverses):
         rewrite(model.graph)
         common.IdentityEliminationPass()(model)
-    common.DeduplicateHashedInitializersPass()(model)
+    common.DeduplicateInitializersPass()(model)
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.TopologicalSortPass()(model)
