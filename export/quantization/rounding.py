@@ -46,9 +46,9 @@ def round_slices(weight: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray,
 
 
 def relative_error(weight: np.ndarray, rounded: np.ndarray, scale: np.ndarray) -> float:
-    """The norm of what rounding changed, relative to the norm of the weight."""
-    norm = float(np.linalg.norm(weight))
-    return float(np.linalg.norm(rounded * scale - weight)) / norm if norm else 0.0
+    """What rounding changed of a column [in], relative to its norm; the mean over the columns of [in, out]."""
+    norms = _held(np.linalg.norm(weight, axis=0))
+    return float(np.mean(np.linalg.norm(rounded * scale - weight, axis=0) / norms))
 
 
 def _round_block(weight: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray]:
