@@ -27,6 +27,7 @@ def optimise(model: ir.Model) -> ir.Model:
         The shorter model, with the same inputs, outputs and values.
     """
     model = model.clone()
+    names = [value.name for value in model.graph.outputs]
     optimizer.fold_constants(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.IdentityEliminationPass()(model)
@@ -37,6 +38,9 @@ def optimise(model: ir.Model) -> ir.Model:
     common.CommonSubexpressionEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.TopologicalSortPass()(model)
+    common.OutputFixPass()(model)  # two outputs may have become one value
+    for value, name in zip(model.graph.outputs, names, strict=True):
+        value.name = name
     common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
     name_axes(model.graph)
     return model

@@ -80,7 +80,6 @@ def _replace(node: ir.Node, replacement: list[ir.Node]) -> None:
 
 def _tidy(model: ir.Model) -> None:
     model.graph.opset_imports.setdefault(CONTRIB, 1)
-    common.IdentityEliminationPass()(model)
     common.RemoveUnusedNodesPass()(model)
     common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
     name_axes(model.graph)

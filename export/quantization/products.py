@@ -44,7 +44,7 @@ def _turned_factor(array: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _take_bias(node: ir.Node, width: int) -> ir.Value | None:
-    """The constant [out] that the only consumer adds; the Add is left as an Identity."""
+    """The constant [out] that the only consumer adds, which is taken out of the graph."""
     product = node.outputs[0]
     uses = product.uses()
     if len(uses) != 1 or product.is_graph_output():
@@ -53,9 +53,10 @@ def _take_bias(node: ir.Node, width: int) -> ir.Value | None:
     if consumer.op_type != "Add" or consumer.domain or not _is_bias(consumer.inputs[1 - index], width):
         return None
     bias = consumer.inputs[1 - index]
-    consumer.replace_input_with(0, product)
-    consumer.resize_inputs(1)
-    consumer.op_type = "Identity"
+    graph = consumer.graph
+    if graph is None:
+        return None
+    ir.convenience.replace_nodes_and_values(graph, consumer, [consumer], [], consumer.outputs, [product])
     return bias
 
 
