@@ -94,17 +94,15 @@ class Walk:
 
     def run(self, values: Sequence[ir.Value]) -> list[ir.Value]:
         """Lowers the graph on `values`, one for each of its inputs, and returns one value for each of its outputs."""
-        function = self.expanded.function
-        known = {id(tensor): value for tensor, value in zip(function.inputs, values, strict=True)}
-        for depth in sorted(function._nodes_by_depth, reverse=True):
-            for node in function._nodes_by_depth[depth]:
-                if not node.is_input and not all(id(tensor) in known for tensor in node.outputs):
-                    self._lower_node(node, known)
-        return [known[id(tensor)] for tensor in function.outputs]
+        graph = self.expanded.graph
+        known = {id(tensor): value for tensor, value in zip(graph.inputs, values, strict=True)}
+        for call in graph.calls:
+            self._lower_call(call, known)
+        return [known[id(tensor)] for tensor in graph.outputs]
 
-    def _lower_node(self, node: Any, known: dict[int, ir.Value]) -> None:
+    def _lower_call(self, call: Any, known: dict[int, ir.Value]) -> None:
         """Lowers one call of one operation and remembers its outputs."""
-        operation = node.operation
+        operation = call.operation
         self.graph.scope = self.expanded.scopes.get(id(operation), operation.name)
 
         def value_of(item: Any) -> Any:
@@ -114,10 +112,10 @@ class Walk:
                 return self.graph.variable(item)
             return self.graph.constant(item) if keras.ops.is_tensor(item) or isinstance(item, np.ndarray) else item
 
-        args, kwargs = keras.tree.map_structure(value_of, (tuple(node.arguments.args), dict(node.arguments.kwargs)))
+        args, kwargs = keras.tree.map_structure(value_of, (tuple(call.arguments.args), dict(call.arguments.kwargs)))
         kwargs.pop("training", None)  # False everywhere: the expansion saw to it
         results = self._lower(operation, args, kwargs)
-        for tensor, value in zip(node.outputs, keras.tree.flatten(results), strict=True):
+        for tensor, value in zip(call.outputs, keras.tree.flatten(results), strict=True):
             known[id(tensor)] = self.graph.describe(value, tensor.shape, tensor.dtype)
         self.graph.scope = ""
 

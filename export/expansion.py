@@ -14,7 +14,7 @@ import keras
 
 from .errors import ExportError
 from .lowering import lowering_of
-from .tracing import Tensors, grouped_convolutions, mask_of, trace, unless_the_same
+from .tracing import Tensors, Traced, between, grouped_convolutions, mask_of, trace, unless_the_same
 
 
 @dataclass
@@ -22,11 +22,11 @@ class Expanded:
     """A graph of operations that each have a lowering, or that cannot be opened any further.
 
     Attributes:
-        function: The graph, as a `keras.Function` on the model's own inputs.
+        graph: The graph, on the model's own inputs.
         scopes: Where in the model an operation stands ("encoder/dense"), by the operation's id.
     """
 
-    function: Any
+    graph: Traced
     scopes: dict[int, str] = field(default_factory=dict)
 
 
@@ -44,8 +44,8 @@ def expand(function: Any) -> Expanded:
     """
     scopes: dict[int, str] = {}
     with grouped_convolutions():
-        outputs = _Replay(scopes, "", inference=True).run(function, function.inputs)
-    return Expanded(keras.Function(function.inputs, outputs), scopes)
+        outputs = _Replay(scopes, "", inference=True).run(between(function.inputs, function.outputs), function.inputs)
+    return Expanded(between(function.inputs, outputs), scopes)
 
 
 class _Replay:
@@ -60,16 +60,14 @@ class _Replay:
     def __init__(self, scopes: dict[int, str], scope: str, *, inference: bool) -> None:
         self.scopes, self.scope, self.inference = scopes, scope, inference
 
-    def run(self, function: Any, inputs: Tensors) -> list[keras.KerasTensor]:
-        """Replays `function` on `inputs` and returns its outputs."""
-        known = {id(tensor): value for tensor, value in zip(function.inputs, inputs, strict=True)}
-        for depth in sorted(function._nodes_by_depth, reverse=True):
-            for node in function._nodes_by_depth[depth]:
-                if not node.is_input and not all(id(tensor) in known for tensor in node.outputs):
-                    args, kwargs = node.arguments.fill_in(known)
-                    outputs = keras.tree.flatten(self._call(node.operation, tuple(args), dict(kwargs)))
-                    known.update(zip(map(id, node.outputs), outputs, strict=True))
-        return [known[id(tensor)] for tensor in function.outputs]
+    def run(self, graph: Traced, inputs: Tensors) -> list[keras.KerasTensor]:
+        """Replays `graph` on `inputs` and returns its outputs."""
+        known = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
+        for call in graph.calls:
+            args, kwargs = call.arguments.fill_in(known)
+            outputs = keras.tree.flatten(self._call(call.operation, tuple(args), dict(kwargs)))
+            known.update(zip(map(id, call.outputs), outputs, strict=True))
+        return [known[id(tensor)] for tensor in graph.outputs]
 
     def _call(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls one operation: as a whole if it has a lowering, else opened if it can be."""
@@ -118,10 +116,10 @@ class _Replay:
         traced = trace(layer, args, kwargs)
         if traced is None:
             return None
-        inside, inputs, outputs = traced
+        inside, outputs = traced
         flat = keras.tree.flatten(outputs)
         shown = [mask_of(tensor) for tensor in flat]
-        replayed = iter(_Replay(self.scopes, name, inference=False).run(inside, inputs))
+        replayed = iter(_Replay(self.scopes, name, inference=False).run(inside, inside.inputs))
         flat = [next(replayed) for _ in flat]
         for tensor, mask in zip(flat, shown, strict=True):
             if mask is not None:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -18,31 +19,73 @@ from .sizes import sizes_known_later
 Tensors = Sequence[keras.KerasTensor]
 
 
+@dataclass(frozen=True)
+class Traced:
+    """A part of Keras's symbolic graph.
+
+    What a `keras.Function` is, which refuses layers of the same name, as those inside two equal layers have.
+    """
+
+    inputs: Tensors
+    """Where the part begins."""
+    outputs: Tensors
+    """Where it ends."""
+    calls: Sequence[Any]
+    """The nodes between, in an order that can be executed: each one call of one operation."""
+
+
+def between(inputs: Tensors, outputs: Tensors) -> Traced:
+    """The part of the symbolic graph that makes `outputs` of `inputs`.
+
+    Raises:
+        ValueError: An output needs another input.
+    """
+    calls: dict[int, Any] = {}
+    known = {id(tensor) for tensor in inputs}
+    waiting = list(reversed(outputs))
+    while waiting:
+        tensor = waiting[-1]
+        if id(tensor) in known:
+            waiting.pop()
+            continue
+        history = tensor._keras_history
+        call = history.operation and history.operation._inbound_nodes[history.node_index]
+        if call is None or call.is_input:
+            raise ValueError(f"The tensor {tensor.name!r} does not follow from the inputs.")
+        missing = [item for item in call.input_tensors if id(item) not in known]
+        if missing:
+            waiting.extend(reversed(missing))
+        else:
+            calls[id(call)] = call
+            known.update(map(id, call.outputs))
+    return Traced(inputs, outputs, list(calls.values()))
+
+
 def mask_of(tensor: Any) -> Any:
     """The mask that rides on a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
 
 
-def trace(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Tensors, Any] | None:
+def trace(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Traced, Any] | None:
     """What a layer's `call` is made of.
 
     Returns:
-        Its graph, the graph's inputs (the tensors that the layer gets and their masks), and the outputs in the
-        layer's own structure; the graph's outputs are these and after them the masks that they carry. None where
-        `call` cannot be traced, or draws random numbers, which would be frozen.
+        Its graph, from the tensors that the layer gets and their masks to the layer's outputs and after them the
+        masks that they carry; and the outputs in the layer's own structure. None where `call` cannot be traced, or
+        draws random numbers, which would be frozen.
     """
     tensors = [item for item in keras.tree.flatten((args, kwargs)) if isinstance(item, keras.KerasTensor)]
     masks = [mask_of(tensor) for tensor in tensors]
     inputs = list({id(item): item for item in [*tensors, *masks] if item is not None}.values())
 
-    def once() -> tuple[Any, Any]:
+    def once() -> tuple[Traced, Any]:
         for tensor, mask in zip(tensors, masks, strict=True):
             tensor._keras_mask = mask  # MultiHeadAttention takes it away
         with _quiet(), _symbolic_arithmetic(), sizes_known_later():
             outputs = layer.call(*args, **kwargs)
         flat = keras.tree.flatten(outputs)
         shown = [mask_of(tensor) for tensor in flat]
-        return keras.Function(inputs, [*flat, *(mask for mask in shown if mask is not None)]), outputs
+        return between(inputs, [*flat, *(mask for mask in shown if mask is not None)]), outputs
 
     try:
         inside, outputs = once()
@@ -51,15 +94,13 @@ def trace(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
             return None
     except Exception:  # whatever a `call` raises on symbolic tensors: there is another road
         return None
-    return inside, inputs, outputs
+    return inside, outputs
 
 
-def _constants(function: Any) -> list[np.ndarray]:
+def _constants(traced: Traced) -> list[np.ndarray]:
     """The tensors that a graph was traced with, in order."""
-    arguments = [
-        (node.arguments.args, node.arguments.kwargs) for nodes in function._nodes_by_depth.values() for node in nodes
-    ]
-    return [np.asarray(item) for item in keras.tree.flatten(arguments) if keras.ops.is_tensor(item)]
+    arguments = keras.tree.flatten([(call.arguments.args, call.arguments.kwargs) for call in traced.calls])
+    return [np.asarray(item) for item in arguments if keras.ops.is_tensor(item)]
 
 
 def unless_the_same(function: Any, x: keras.KerasTensor, dtype: str | None = None, **_: Any) -> Any:

@@ -113,7 +113,11 @@ def where(graph: Graph, operation: Any, condition: ir.Value, x1: Any = None, x2:
     """condition [...] anything, x1 [...], x2 [...] broadcast -> [...]."""
     if x1 is None or x2 is None:
         raise NotLoweredError("the indices of what is true: their number is not known")
-    return graph.op("Where", as_dtype(graph, condition, "bool"), *promoted(graph, x1, x2))
+    condition, (x1, x2) = as_dtype(graph, condition, "bool"), promoted(graph, x1, x2)
+    if keras_dtype(x1) != "bool":
+        return graph.op("Where", condition, x1, x2)
+    # onnxruntime has no Where of booleans.
+    return graph.op("Or", graph.op("And", condition, x1), graph.op("And", graph.op("Not", condition), x2))
 
 
 @lowers("Clip")

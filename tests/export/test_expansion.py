@@ -62,6 +62,14 @@ def test_a_conversion_that_changes_nothing_keeps_the_mask():
     check(keras.Model(ids, [mean(ops.cast(x, "float32")), mean(ops.convert_to_tensor(x)), mean(x + 1)]))
 
 
+def test_layers_of_one_name_in_two_nested_models():
+    def nested():
+        return keras.Sequential([keras.Input((None, 4)), layers.Softmax(name="same"), layers.LSTM(4, name="last")])
+
+    x = keras.Input((None, 4))
+    check(keras.Model(x, nested()(x) + nested()(x)), numbers(2, 3, 4))
+
+
 def test_models_three_deep():
     ids = tokens()
     inner = embedder()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -56,6 +56,7 @@ def test_logic_takes_anything_that_is_not_zero_for_true(dtype):
 
 
 @examples
+@example(first="bool", second="bool")
 @given(first=st.sampled_from(DTYPES), second=st.sampled_from([*DTYPES, 0, 1.5]))
 def test_where_promotes_its_two_branches(first, second):
     x, y = keras.Input((4,), dtype=first), keras.Input((4,), dtype=second if isinstance(second, str) else "int32")
