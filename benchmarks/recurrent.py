@@ -54,7 +54,10 @@ def main() -> None:
     options = parser.parse_args()
     keras.utils.set_random_seed(0)
     model = build_classifier(ClassifierConfig(encoder=options.encoder), vocab_size=VOCABULARY, classes=2)
-    ids = np.random.default_rng(0).integers(2, VOCABULARY, (1, options.tokens))
+    draw = np.random.default_rng(0)
+    embedding = model.get_layer("embedding")
+    embedding.set_weights([draw.normal(0, 1, embedding.embeddings.shape)])  # as large as trained ones
+    ids = draw.integers(2, VOCABULARY, (1, options.tokens))
     with tempfile.TemporaryDirectory() as folder:
         roads = onnx_roads(model, ids, Path(folder)) | keras_roads(model, ids)
         measured = measure(roads, options.rounds)
