@@ -25,6 +25,9 @@ from .signature import Activation, Side, Signature, read_signature
 from .verification import check_drop, measure_variants
 
 Variant = Literal["fp32", "int8"]
+# Operators that, for one text, multiply one row by a matrix at every step: onnxruntime's packed matrices are made for
+# many rows, and slow that down by a quarter (benchmarks/recurrent.py).
+_ONE_ROW_A_STEP = ("LSTM", "GRU", "RNN")
 FILES: dict[str, str] = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 
 
@@ -93,13 +96,13 @@ def export_bundle(
         padding_side=padding_side,
     )
     on_step("lowering")
-    graphs, coverage = _graphs(model, signature, labels, variants)
+    graphs, facts = _graphs(model, signature, labels, variants)
     manifest = new_manifest(task, labels, multi_label, signature, variants, provenance)
     with new_folder(Path(out), overwrite=overwrite) as folder:
         on_step("writing")
         _write_files(folder, _companions(tokenizer, signature, labels, multi_label, model))
         _write_files(folder, {FILES[name]: graph for name, graph in graphs.items()})
-        records = {name: {"file": FILES[name], **coverage.get(name, {})} for name in graphs}
+        records = {name: {"file": FILES[name], **facts[name]} for name in graphs}
         write_manifest(folder, manifest, records)
         on_step("verifying")
         for name, measured in measure_variants(model, folder, signature, list(graphs), validation).items():
@@ -132,20 +135,21 @@ def _check_out(out: Path, overwrite: bool) -> None:
 def _graphs(
     model: keras.Model, signature: Signature, labels: Sequence[str], variants: Sequence[str]
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The serialised graph of each variant (fp32 always), and the coverage of those that are quantized."""
+    """The serialised graph of each variant (fp32 always), and what the manifest says of it before it is measured."""
     # Where nothing is left to apply, the output is no logits, and its name stays the model's own.
     outputs = ["logits"] if signature.activation != "none" else None
     lowered = lower_model(model, input_names=list(signature.inputs.values()), output_names=outputs)
     expose_logits(lowered, signature)
     lowered = optimise(lowered)
     lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
-    graphs, coverage = {"fp32": _serialise(lowered)}, {}
+    graphs = {"fp32": _serialise(lowered)}
+    facts: dict[str, Any] = {"fp32": {"prepack": not any(node.op_type in _ONE_ROW_A_STEP for node in lowered.graph)}}
     if "int8" in variants:
         quantized, covered = quantize(lowered)
         graphs["int8"] = _serialise(quantized)
         # Its weights are rounded so that products are exact on every CPU: serving need not guard them.
-        coverage["int8"] = {"coverage": asdict(covered), "saturates": False}
-    return graphs, coverage
+        facts["int8"] = {"coverage": asdict(covered), "saturates": False}
+    return graphs, facts
 
 
 def _serialise(model: ir.Model) -> bytes:

@@ -55,7 +55,7 @@ def _before_last(output: ir.Value, operator: str) -> ir.Value:
 def _with_zero(graph: ir.Graph, scores: ir.Value) -> ir.Value:
     """[batch, 1] -> [batch, 2], zeros first."""
     pads = ir.tensor(np.array([0, 1, 0, 0], np.int64), name="one_column_before")
-    constant = ir.Value(name=pads.name, type=ir.TensorType(pads.dtype), shape=pads.shape, const_value=pads)
+    constant = ir.Value(name=pads.name, type=ir.TensorType(pads.dtype), shape=ir.Shape([4]), const_value=pads)
     graph.register_initializer(constant)
     node = ir.node("Pad", [scores, constant], name="two_labels")
     node.outputs[0].shape = ir.Shape([None, 2])

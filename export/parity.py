@@ -10,7 +10,9 @@ from ..serving.classification import TextClassifier, pad
 from .errors import ExportError
 from .signature import Signature, call
 
-# Largest difference that rounding may make between Keras and the fp32 graph, in the units of the output.
+# Largest difference between Keras and the fp32 graph, in the units of the output. A recurrent net can be chaotic: on
+# long random rows its own answer moves by more than this when every weight moves to the next float that there is. Then
+# no export can be closer, and that movement, measured on the batch in question, is the bound.
 TOLERANCE = 1e-4
 # Real texts that are compared with Keras, which is slow; all of them count for the metric.
 _TEXTS = 48
@@ -30,7 +32,8 @@ def check_parity(
         texts: Real texts, possibly none.
 
     Returns:
-        "max_abs_difference" of the outputs, the "tolerance" and the number of "rows".
+        "max_abs_difference" of the outputs, the "tolerance" that they kept (more than `TOLERANCE` only where Keras's
+        own rounding moves them more) and the number of "rows".
 
     Raises:
         ExportError: They differ by more than rounding.
@@ -38,19 +41,49 @@ def check_parity(
     batches = trial_batches(signature)
     real = classifier.tokenize(list(texts[:_TEXTS]))
     batches += [real[start : start + 16] for start in range(0, len(real), 16)]
-    worst = 0.0
+    worst, tolerance = 0.0, TOLERANCE
     for rows in batches:
         arrays = pad(rows, classifier.preprocessing)
         expected = call(model, [arrays[role] for role in signature.inputs])
         actual = classifier.outputs(rows) if signature.applied == "none" else classifier.run(rows)
-        worst = max(worst, _difference(actual[:, -expected.shape[1] :], expected))
-    if not worst <= TOLERANCE:
-        raise ExportError(
-            f"The exported graph must give what Keras gives, within {TOLERANCE}. Received: a largest difference of "
-            f"{worst:.3g}. Nothing was written; this is a defect of a lowering (or, with left padding, a mask that "
-            "only right padding fits): please report the model's layers."
-        )
-    return {"max_abs_difference": worst, "tolerance": TOLERANCE, "rows": sum(map(len, batches))}
+        difference = _difference(actual[:, -expected.shape[1] :], expected)
+        if not difference <= TOLERANCE:
+            noise = _rounding_noise(model, [arrays[role] for role in signature.inputs], expected)
+            if not difference <= noise:
+                raise ExportError(
+                    f"The exported graph must give what Keras gives, within {max(TOLERANCE, noise):.3g}. Received: a "
+                    f"largest difference of {difference:.3g}. Nothing was written; this is a defect of a lowering (or, "
+                    "with left padding, a mask that only right padding fits): please report the model's layers."
+                )
+            tolerance = max(tolerance, noise)
+        worst = max(worst, difference)
+    return {"max_abs_difference": worst, "tolerance": tolerance, "rows": sum(map(len, batches))}
+
+
+def _rounding_noise(model: keras.Model, arrays: Sequence[np.ndarray], expected: np.ndarray, seed: int = 0) -> float:
+    """How far Keras's own outputs move when each of its weights moves to the next float, up or down by chance.
+
+    A weight is only known to half of such a step, so answers that differ by less are equally right (Higham, Accuracy
+    and Stability of Numerical Algorithms, on backward error). The weights are put back.
+
+    Args:
+        model: The Keras model.
+        arrays: The inputs of the batch, in the order of the model's inputs.
+        expected: Its outputs on them.
+        seed: Seed of the draw.
+    """
+    weights, draw = model.get_weights(), np.random.default_rng(seed)
+    moved = [
+        np.nextafter(weight, draw.choice(np.array([-np.inf, np.inf], weight.dtype), weight.shape))
+        if weight.dtype.kind == "f"
+        else weight
+        for weight in weights
+    ]
+    try:
+        model.set_weights(moved)
+        return _difference(call(model, arrays), expected)
+    finally:
+        model.set_weights(weights)
 
 
 def compare(reference: np.ndarray, scores: np.ndarray, *, multi_label: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .compiler import functional_graph
 
 Activation = Literal["softmax", "sigmoid", "none"]
 Side = Literal["right", "left"]
+Last = Literal["softmax", "sigmoid", "linear"]
 
 # Tokens of a text that are kept when nobody says otherwise; the tokenizer's own default.
 _MAX_LENGTH = 256
@@ -209,15 +210,16 @@ def _applied(function: Any) -> Activation:
     return "none" if last == "linear" else last
 
 
-def _last_activation(operation: Any) -> Literal["softmax", "sigmoid", "linear"] | None:
+def _last_activation(operation: Any) -> Last | None:
     """ "softmax", "sigmoid" or "linear" as the operation ends; None where it ends otherwise."""
     if hasattr(operation, "_nodes_by_depth") or isinstance(operation, keras.Sequential):
         return _last_activation(functional_graph(operation).outputs[0]._keras_history.operation)
-    named = {
+    named: dict[Any, Last] = {
         keras.activations.softmax: "softmax",
         keras.activations.sigmoid: "sigmoid",
         keras.activations.linear: "linear",
     }
     if hasattr(operation, "activation"):
         return named.get(operation.activation)
-    return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(type(operation).__name__)
+    operators: dict[str, Last] = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
+    return operators.get(type(operation).__name__)

@@ -30,12 +30,14 @@ def load_bundle(
     name, file = bundle.variant_file(variant)
     tokenizer, model = _read_tokenizer(bundle), bundle.read(file)
     bundle.verify(set(manifest.files) - {file, _TOKENIZER})
+    facts = manifest.variants[name]
     session = open_session(
         model,
         folder=(bundle.path / file).parent,
         threads=threads,
         providers=providers,
-        exact_int8=name == "int8" and manifest.variants[name].get("saturates", True),
+        exact_int8=name == "int8" and facts.get("saturates", True),
+        prepack=facts.get("prepack", True),
     )
     missing = set(manifest.inputs.values()) ^ {node.name for node in session.get_inputs()}
     if missing:

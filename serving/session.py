@@ -25,6 +25,7 @@ def open_session(
     threads: int | None = None,
     providers: str | Sequence[str] | None = None,
     exact_int8: bool = False,
+    prepack: bool = True,
     disabled_optimizers: Sequence[str] = (),
 ) -> onnxruntime.InferenceSession:
     """Makes a session.
@@ -38,6 +39,8 @@ def open_session(
         threads: Threads of one operator; None: as many as this process has cores.
         providers: "cpu", "cuda", ONNX Runtime's own names, or None: CUDA where there is a device, else the CPU.
         exact_int8: Whether products of uint8 and int8 must not saturate; costs time on x86 without VNNI.
+        prepack: Whether weights are copied into the layout that products of many rows like best; a graph that
+            multiplies one row at a time does better without.
         disabled_optimizers: Graph optimisers of ONNX Runtime to leave out.
 
     Returns:
@@ -61,6 +64,8 @@ def open_session(
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
     if exact_int8 and not cpu.exact_int8:
         options.add_session_config_entry("session.x64quantprecision", "1")
+    if not prepack:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         session = onnxruntime.InferenceSession(
             model, options, providers=chosen, disabled_optimizers=list(disabled_optimizers), enable_fallback=0

@@ -1,5 +1,6 @@
 """A bundle is whole, verified and as good as promised, or it does not exist."""
 
+import contextlib
 import json
 import resource
 import shutil
@@ -108,6 +109,17 @@ def test_int8_alone_leaves_no_fp32_behind(model, tokenizer, tmp_path):
     assert [path.name for path in (tmp_path / "b/onnx").iterdir()] == ["model_quantized.onnx"]
     assert list(manifest["variants"]) == ["int8"]
     assert load(tmp_path / "b")("good")[0]["label"] in LABELS
+
+
+@pytest.mark.parametrize(("layer", "prepack"), [(layers.LSTM(3), False), (layers.GlobalMaxPooling1D(), True)])
+def test_recurrent_weights_are_served_as_they_are(layer, prepack, tokenizer, tmp_path):
+    stack = [layers.Embedding(10, 4, mask_zero=isinstance(layer, layers.LSTM)), layer, layers.Dense(2)]
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), *stack])
+    export_bundle(model, tmp_path / "b", tokenizer=tokenizer, labels=LABELS, padding_side="right")
+    for variant, packed in (("fp32", prepack), ("int8", True)):
+        options = load(tmp_path / "b", variant=variant).session.get_session_options()
+        with contextlib.nullcontext() if not packed else pytest.raises(RuntimeError):  # there is no such entry
+            assert options.get_session_config_entry("session.disable_prepacking") == "1"
 
 
 def test_several_labels_a_text(model, tokenizer, tmp_path, validation):
