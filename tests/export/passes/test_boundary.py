@@ -77,6 +77,11 @@ def test_5_sorted_ids_are_looked_up_as_they_came():
     assert pulled(graph, graph.op("Gather", np.eye(4, dtype=np.float32), picked)) == ["GatherElements", "Gather"]
 
 
+def test_1_ids_that_are_looked_up_themselves_keep_their_type():
+    graph = Graph()
+    assert pulled(graph, graph.op("Gather", cast_ids(graph), [1], axis=1), ir.DataType.INT32) == ["Cast", "Gather"]
+
+
 def test_arithmetic_and_outputs_keep_their_type():
     graph = Graph()
     ids = cast_ids(graph)
