@@ -60,8 +60,8 @@ def check_parity(
     return {"max_abs_difference": worst, "tolerance": tolerance, "rows": sum(map(len, batches))}
 
 
-def _rounding_noise(model: keras.Model, arrays: Sequence[np.ndarray], expected: np.ndarray, seed: int = 0) -> float:
-    """How far Keras's own outputs move when each of its weights moves to the next float, up or down by chance.
+def _rounding_noise(model: keras.Model, arrays: Sequence[np.ndarray], expected: np.ndarray, draws: int = 8) -> float:
+    """How far Keras's own outputs move, at most, when each weight moves to the next float, up or down by chance.
 
     A weight is only known to half of such a step, so answers that differ by less are equally right (Higham, Accuracy
     and Stability of Numerical Algorithms, on backward error). The weights are put back.
@@ -70,20 +70,23 @@ def _rounding_noise(model: keras.Model, arrays: Sequence[np.ndarray], expected: 
         model: The Keras model.
         arrays: The inputs of the batch, in the order of the model's inputs.
         expected: Its outputs on them.
-        seed: Seed of the draw.
+        draws: How often the weights are moved, each time from where they were.
     """
-    weights, draw = model.get_weights(), np.random.default_rng(seed)
-    moved = [
-        np.nextafter(weight, draw.choice(np.array([-np.inf, np.inf], weight.dtype), weight.shape))
-        if weight.dtype.kind == "f"
-        else weight
-        for weight in weights
-    ]
+    weights, draw = model.get_weights(), np.random.default_rng(0)
+
+    def moved(weight: np.ndarray) -> np.ndarray:
+        if weight.dtype.kind != "f":
+            return weight
+        return np.nextafter(weight, draw.choice(np.array([-np.inf, np.inf], weight.dtype), weight.shape))
+
+    noise = 0.0
     try:
-        model.set_weights(moved)
-        return _difference(call(model, arrays), expected)
+        for _ in range(draws):
+            model.set_weights([moved(weight) for weight in weights])
+            noise = max(noise, _difference(call(model, arrays), expected))
     finally:
         model.set_weights(weights)
+    return noise
 
 
 def compare(reference: np.ndarray, scores: np.ndarray, *, multi_label: bool) -> dict[str, Any]:

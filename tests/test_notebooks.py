@@ -11,6 +11,7 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.i
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path, tmp_path, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel's own shows its figures
     monkeypatch.setenv("KERASLLM_NOTEBOOK_EPOCHS", "1")
     monkeypatch.setenv("KERASLLM_NOTEBOOK_LIMIT", "400")
     notebook = nbformat.read(path, as_version=4)

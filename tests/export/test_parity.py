@@ -1,11 +1,12 @@
 """What counts as a difference, and which rows are tried."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.export.parity import compare, trial_batches
+from kerasllm.export.parity import TOLERANCE, _rounding_noise, compare, trial_batches
 from kerasllm.export.signature import Signature
 
 
@@ -52,3 +53,25 @@ def test_compare_counts_decisions_and_the_largest_difference():
 def test_what_is_no_number_differs_unless_both_sides_have_it(a, b, expected):
     difference = compare(np.array([a], float), np.array([b], float), multi_label=False)["max_abs_difference"]
     assert difference == 0 if expected == 0 else difference > 1e30
+
+
+def chaotic(seed: int) -> keras.Model:
+    """A recurrent net with weights so large that rounding grows from step to step."""
+    ids = keras.Input((None,), dtype="int32", name="input_ids")
+    x = keras.layers.SimpleRNN(24)(keras.layers.Embedding(10, 8)(ids))
+    model = keras.Model(ids, keras.layers.Dense(2)(x))
+    draw = np.random.default_rng(seed)
+    model.set_weights([draw.normal(0, 1.5, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def test_a_chaotic_net_is_held_to_its_own_rounding_and_its_weights_are_put_back():
+    model, rows = chaotic(0), np.random.default_rng(0).integers(0, 10, (4, 80))
+    before = model.get_weights()
+    expected = np.asarray(model(rows))
+    noise = _rounding_noise(model, [rows], expected)
+    assert noise > TOLERANCE
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    tame = np.asarray(model(rows[:, :2]))
+    assert _rounding_noise(model, [rows[:, :2]], tame) < TOLERANCE
