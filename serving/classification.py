@@ -125,7 +125,9 @@ class TextClassifier:
         return scores
 
     def outputs(self, ids: Sequence[np.ndarray]) -> np.ndarray:
-        """Runs the graph once; its output as it is: float32 [rows, labels], or [rows, 1]."""
+        """Runs the graph once; its output as it is: float32 [rows, labels], or [rows, 1]. There must be a row."""
+        if not len(ids):  # onnxruntime's LSTM crashes the process on an empty batch
+            raise ValueError("A run needs at least one row. Received: none.")
         arrays = pad(ids, self.preprocessing)
         feed: dict[str, np.ndarray] = {n: arrays[role].astype(dtype, copy=False) for role, n, dtype in self._inputs}
         return self.session.run(self._output, feed)[0].astype(np.float32, copy=False)

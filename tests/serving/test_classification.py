@@ -107,3 +107,11 @@ def test_threads_share_a_classifier(bundle):
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda text: classifier.probabilities([text])[0], texts))
     np.testing.assert_allclose(answers, [by_hand(text) for text in texts], atol=1e-6)
+
+
+def test_a_run_of_no_rows_is_refused_and_a_list_of_no_texts_is_not(bundle):
+    classifier = load(bundle)
+    with pytest.raises(ValueError, match="at least one row"):
+        classifier.run([])
+    assert classifier([]) == []
+    assert classifier.probabilities([]).shape == (0, 2)
