@@ -31,6 +31,9 @@ bench: $(READY)
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/recurrent.py
 	$(BIN)/python benchmarks/footprint.py
+	$(BIN)/python benchmarks/bag_of_words.py builtin:reviews
+	$(BIN)/python benchmarks/sst2.py
+	$(BIN)/python benchmarks/int8.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info
