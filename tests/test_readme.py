@@ -1,0 +1,66 @@
+"""The README's blocks do what they say: each shell command and each Python block runs, in order, in one folder."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """The `kerasllm` lines of the shell blocks, without their comments; set-up lines (make, pip) are tried by CI."""
+    lines = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
+    return [line.partition("  #")[0].strip() for line in lines if line.startswith("kerasllm ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+def run(arguments: list[str], folder: Path) -> str:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "120"}
+    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_shell_blocks_run_in_order(folder):
+    assert len(commands()) >= 4
+    for command in commands():
+        words = shlex.split(command)
+        if words[1] == "quickstart":  # `make quickstart` takes minutes: tests/test_quickstart.py runs it small
+            continue
+        run([sys.executable, "-m", "kerasllm", *words[1:]], folder)
+
+
+def test_the_python_blocks_run(folder):
+    assert blocks("python")
+    for index, block in enumerate(blocks("python")):
+        script = folder / f"block_{index}.py"
+        script.write_text(block, encoding="utf-8")
+        run([sys.executable, str(script)], folder)
+
+
+def test_every_file_it_names_is_there():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
+
+
+def test_the_two_commands_stand_on_the_first_screen():
+    first_screen = "\n".join(README.splitlines()[:25])
+    for target in ("make quickstart", "make test"):
+        assert target in first_screen
+        assert re.search(rf"^{target.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
