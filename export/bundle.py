@@ -26,8 +26,8 @@ from .verification import check_drop, measure_variants
 
 Variant = Literal["fp32", "int8"]
 # Operators that, for one text, multiply one row by a matrix at every step: onnxruntime's packed matrices are made for
-# many rows, and slow that down by a quarter (benchmarks/recurrent.py).
-_ONE_ROW_A_STEP = ("LSTM", "GRU", "RNN")
+# many rows, and slow that down by a quarter. DynamicQuantizeLSTM cannot do without (benchmarks/LOG.md).
+_ONE_ROW_A_STEP = {"LSTM", "GRU", "RNN"}
 FILES: dict[str, str] = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
 
 
@@ -143,13 +143,19 @@ def _graphs(
     lowered = optimise(lowered)
     lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
     graphs = {"fp32": _serialise(lowered)}
-    facts: dict[str, Any] = {"fp32": {"prepack": not any(node.op_type in _ONE_ROW_A_STEP for node in lowered.graph)}}
+    facts: dict[str, Any] = {"fp32": {"prepack": _prepack(lowered)}}
     if "int8" in variants:
         quantized, covered = quantize(lowered)
         graphs["int8"] = _serialise(quantized)
         # Its weights are rounded so that products are exact on every CPU: serving need not guard them.
-        facts["int8"] = {"coverage": asdict(covered), "saturates": False}
+        facts["int8"] = {"coverage": asdict(covered), "saturates": False, "prepack": _prepack(quantized)}
     return graphs, facts
+
+
+def _prepack(model: ir.Model) -> bool:
+    """Whether onnxruntime should pack the weights: for float recurrent operators it should not."""
+    found = {node.op_type for node in model.graph}
+    return not found & _ONE_ROW_A_STEP or "DynamicQuantizeLSTM" in found
 
 
 def _serialise(model: ir.Model) -> bytes:

@@ -111,12 +111,15 @@ def test_int8_alone_leaves_no_fp32_behind(model, tokenizer, tmp_path):
     assert load(tmp_path / "b")("good")[0]["label"] in LABELS
 
 
-@pytest.mark.parametrize(("layer", "prepack"), [(layers.LSTM(3), False), (layers.GlobalMaxPooling1D(), True)])
-def test_recurrent_weights_are_served_as_they_are(layer, prepack, tokenizer, tmp_path):
-    stack = [layers.Embedding(10, 4, mask_zero=isinstance(layer, layers.LSTM)), layer, layers.Dense(2)]
-    model = keras.Sequential([keras.Input((4,), dtype="int32"), *stack])
+@pytest.mark.parametrize(
+    ("layer", "fp32", "int8"),
+    [(layers.LSTM(32), False, True), (layers.GRU(32), False, False), (layers.GlobalMaxPooling1D(), True, True)],
+    ids=["lstm", "gru", "pooling"],
+)
+def test_float_recurrent_weights_are_served_unpacked(layer, fp32, int8, tokenizer, tmp_path):
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), layers.Embedding(10, 4), layer, layers.Dense(2)])
     export_bundle(model, tmp_path / "b", tokenizer=tokenizer, labels=LABELS, padding_side="right")
-    for variant, packed in (("fp32", prepack), ("int8", True)):
+    for variant, packed in (("fp32", fp32), ("int8", int8)):
         options = load(tmp_path / "b", variant=variant).session.get_session_options()
         with contextlib.nullcontext() if not packed else pytest.raises(RuntimeError):  # there is no such entry
             assert options.get_session_config_entry("session.disable_prepacking") == "1"
