@@ -1,4 +1,4 @@
-"""Two routes, one oracle: what Keras computes, and what onnxruntime computes from the lowered graph."""
+"""Two routes, one oracle: what Keras computes, and what onnxruntime computes from the lowered, cleaned-up graph."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ import onnxruntime
 from hypothesis import HealthCheck, Phase, settings
 
 from kerasllm.export.compiler import functional_graph, lower_model
+from kerasllm.export.passes import optimise
 
 # Random configurations: few of each, since Keras takes most of the time, and the same ones every time.
 examples = settings(
@@ -82,7 +83,7 @@ def assert_parity(model: keras.Model, *inputs: Any, tolerance: float = 1e-5) -> 
     else:
         expected = model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
     flat = [np.asarray(value) for value in keras.tree.flatten(expected)]
-    actual = onnx_outputs(session_of(lowered), inputs)
+    actual = onnx_outputs(session_of(optimise(lowered)), inputs)
     assert len(actual) == len(flat)
     for ours, theirs in zip(actual, flat, strict=True):
         assert ours.shape == theirs.shape
