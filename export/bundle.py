@@ -10,7 +10,7 @@ import keras
 import onnx_ir as ir
 import tokenizers
 
-from ..atomic import new_folder
+from ..atomic import check_new, new_folder
 from ..data.dataset import Split
 from ..tokenizer import load_tokenizer, tokenizer_json
 from .card import model_card
@@ -82,7 +82,8 @@ def export_bundle(
         OSError: The disk is full or the folder cannot be written.
     """
     _check_request(task, variants, labels)
-    _check_out(Path(out), overwrite)
+    if not overwrite:
+        check_new(Path(out))  # before the work, not after it
     if not isinstance(tokenizer, tokenizers.Tokenizer):
         tokenizer = load_tokenizer(Path(tokenizer))
     model = free_sizes(model)
@@ -122,14 +123,6 @@ def _check_request(task: str, variants: Sequence[str], labels: Sequence[str]) ->
         raise ValueError(f"Variants must be distinct and among {list(FILES)}. Received: {list(variants)}.")
     if not labels or len(set(labels)) != len(labels):
         raise ValueError(f"Labels must be distinct names, one at least. Received: {list(labels)}.")
-
-
-def _check_out(out: Path, overwrite: bool) -> None:
-    """The answer that `new_folder` would give at the end, before the work."""
-    if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(
-            f"The bundle folder must be new or empty. Received: {out}. Name another, or add --overwrite."
-        )
 
 
 def _graphs(

@@ -40,10 +40,8 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         FileExistsError: `target` holds something and `overwrite` is off.
     """
-    if not overwrite and target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise FileExistsError(
-            f"The output folder must be new or empty. Received: {target}. Name another one, or ask to overwrite it."
-        )
+    if not overwrite:
+        check_new(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -52,6 +50,18 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         _swap(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_new(target: Path) -> None:
+    """Refuses a target that holds something: what `new_folder` asks, for callers with long work before it.
+
+    Raises:
+        FileExistsError: `target` is a file, or a folder that is not empty.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise FileExistsError(
+            f"The output folder must be new or empty. Received: {target}. Name another one, or ask to overwrite it."
+        )
 
 
 def _swap(new: Path, target: Path) -> None:

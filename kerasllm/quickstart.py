@@ -42,8 +42,8 @@ def run_quickstart(config: QuickstartConfig, out: Path) -> dict[str, Any]:
         out: A folder for the RUN (`run`) and the BUNDLE (`bundle`); what an earlier quickstart left there is replaced.
 
     Returns:
-        "rows": for Keras and each variant of the bundle accuracy on the test split, size in bytes, p50 latency in ms of
-        one text on one thread and the parity with Keras; "predictions"; "curves": the path of curves.png.
+        "rows": for Keras and each variant of the bundle accuracy on the test split, size in bytes and p50 latency in ms
+        of one text; "predictions"; "curves" and "bundle": paths.
     """
     run = train(
         DataConfig(source="builtin:reviews", limit=config.limit),

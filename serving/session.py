@@ -26,7 +26,6 @@ def open_session(
     providers: str | Sequence[str] | None = None,
     exact_int8: bool = False,
     prepack: bool = True,
-    disabled_optimizers: Sequence[str] = (),
 ) -> onnxruntime.InferenceSession:
     """Makes a session.
 
@@ -41,7 +40,6 @@ def open_session(
         exact_int8: Whether products of uint8 and int8 must not saturate; costs time on x86 without VNNI.
         prepack: Whether weights are copied into the layout that products of many rows like best; a graph that
             multiplies one row at a time does better without.
-        disabled_optimizers: Graph optimisers of ONNX Runtime to leave out.
 
     Returns:
         The session.
@@ -67,9 +65,7 @@ def open_session(
     if not prepack:
         options.add_session_config_entry("session.disable_prepacking", "1")
     try:
-        session = onnxruntime.InferenceSession(
-            model, options, providers=chosen, disabled_optimizers=list(disabled_optimizers), enable_fallback=0
-        )
+        session = onnxruntime.InferenceSession(model, options, providers=chosen, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions share no base class but this one
         reason = " ".join(str(error).split())
         raise BundleError(
