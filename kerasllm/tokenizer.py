@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Encoding, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from .atomic import replace_file
 
@@ -137,12 +137,67 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> list[
     Raises:
         ValueError: The tokenizer's special tokens alone fill `max_length`.
     """
-    if tokenizer.truncation is None or tokenizer.truncation["max_length"] != max_length:
-        _truncate(tokenizer, max_length)
+    _truncate(tokenizer, max_length)
     unknown = unk_id(tokenizer)
     empty = [pad_id(tokenizer) if unknown is None else unknown]
     encodings = tokenizer.encode_batch_fast([_well_formed(text) for text in texts])
     return [np.array(encoding.ids or empty, np.int32) for encoding in encodings]
+
+
+def encode_pairs(
+    tokenizer: Tokenizer, firsts: Sequence[str], seconds: Sequence[str], max_length: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of texts to token ids and segments, the only way there is, in training as in serving.
+
+    Of a pair that is too long the longer text loses tokens at its end, until the pair fits.
+    The tokenizer is left with its truncation at `max_length`.
+
+    Args:
+        tokenizer: One whose post-processor joins two texts, as "[CLS] first [SEP] second [SEP]".
+        firsts: Any strings.
+        seconds: As many.
+        max_length: Most ids a pair.
+
+    Returns:
+        For each pair its ids, int32 [tokens], and the segment of each, 0 or 1, uint8 [tokens].
+
+    Raises:
+        ValueError: The numbers of texts differ, the tokenizer does not join texts, or its special tokens alone fill
+            `max_length`.
+    """
+    if len(firsts) != len(seconds):
+        raise ValueError(f"Each first text needs a second one. Received: {len(firsts)} and {len(seconds)}.")
+    encodings = encode_all(tokenizer, list(zip(firsts, seconds, strict=True)), max_length)
+    return [(np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.uint8)) for encoding in encodings]
+
+
+def encode_all(
+    tokenizer: Tokenizer, texts: Sequence[str] | Sequence[tuple[str, str]], max_length: int | None
+) -> list[Encoding]:
+    """Texts, or pairs of texts, as `tokenizers` gives them: ids with offsets, words, sequences and special tokens.
+
+    Args:
+        tokenizer: As `encode` and `encode_pairs` take it.
+        texts: Any strings, or pairs of them.
+        max_length: Most ids; None: as many as there are, and the tokenizer is left without truncation.
+
+    Returns:
+        One `tokenizers.Encoding` a text or pair; offsets count characters (code points) of the text.
+
+    Raises:
+        ValueError: The tokenizer does not join texts, or its special tokens alone fill `max_length`.
+    """
+    pairs = bool(texts) and not isinstance(texts[0], str)
+    if pairs and tokenizer.num_special_tokens_to_add(True) < 1:
+        raise ValueError(
+            "A tokenizer for pairs must set them apart, as [CLS] first [SEP] second [SEP] does. "
+            "Received: one whose post-processor adds no token. Take an encoder's tokenizer."
+        )
+    if max_length is None:
+        tokenizer.no_truncation()
+    else:
+        _truncate(tokenizer, max_length, pairs)
+    return tokenizer.encode_batch([_clean(text) for text in texts])
 
 
 def _word(texts: list[str], config: TokenizerConfig) -> Tokenizer:
@@ -219,13 +274,18 @@ def _bert_like(model: models.Model, config: TokenizerConfig, *, separate_chinese
 _KINDS = {"word": _word, "wordpiece": _wordpiece, "bpe": _bpe, "char": _char}
 
 
-def _truncate(tokenizer: Tokenizer, max_length: int) -> None:
-    special = tokenizer.num_special_tokens_to_add(False)
+def _truncate(tokenizer: Tokenizer, max_length: int, pairs: bool = False) -> None:
+    special = tokenizer.num_special_tokens_to_add(pairs)
     if max_length <= special:
         raise ValueError(
             f"`max_length` must leave room for text beside {special} special tokens. Received: {max_length}."
         )
-    tokenizer.enable_truncation(max_length)
+    if tokenizer.truncation is None or tokenizer.truncation["max_length"] != max_length:
+        tokenizer.enable_truncation(max_length, strategy="longest_first")
+
+
+def _clean(text: str | tuple[str, str]) -> str | tuple[str, str]:
+    return _well_formed(text) if isinstance(text, str) else (_well_formed(text[0]), _well_formed(text[1]))
 
 
 def _first_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
