@@ -53,9 +53,19 @@ def plain_model(backbone: Any) -> Any:
     """A KerasHub backbone without its class and its pooler: the same layers as a functional model named "encoder"."""
     keras = require("train", "keras")
     output = backbone.output
-    return keras.Model(
+    model = keras.Model(
         backbone.input, output["sequence_output"] if isinstance(output, dict) else output, name="encoder"
     )
+    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=_call)
+
+
+def _call(layer: Any, *arguments: Any, **options: Any) -> Any:
+    """Calls a layer; one of tokens and positions as two: a head can only share the matrix of a layer of its own."""
+    keras = require("train", "keras")
+    if type(layer).__name__ != "TokenAndPositionEmbedding":
+        return layer(*arguments, **options)
+    tokens = layer.token_embedding(*arguments)
+    return keras.layers.Add(name="embeddings_add")([tokens, layer.position_embedding(tokens)])
 
 
 def edit_layers(settings: dict[str, Any], class_name: str, **values: Any) -> None:

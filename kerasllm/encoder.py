@@ -107,9 +107,13 @@ class Encoder:
         return {name: keras.Input((None,), dtype="int32", name=name) for name in names}
 
     def hidden_state(self, backbone: Any, inputs: dict[str, Any]) -> Any:
-        """The encoder's output for `inputs()`: float32 [batch, sequence, hidden]."""
+        """The encoder's output for `inputs()`: float32 [batch, sequence, hidden].
+
+        The backbone's layers become layers of the task's model: a saved model inside a model loses what its layers
+        share with a head, as fill-mask shares the token embedding.
+        """
         tokens = {"token_ids": inputs["input_ids"], "padding_mask": inputs["attention_mask"]}
-        return backbone(tokens | ({"segment_ids": inputs["token_type_ids"]} if self.segments else {}))
+        return backbone.call(tokens | ({"segment_ids": inputs["token_type_ids"]} if self.segments else {}))
 
     def token_embedding(self, backbone: Any) -> Any:
         """The backbone's `keras.layers.ReversibleEmbedding` of tokens, for heads that share its matrix."""
