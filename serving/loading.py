@@ -8,6 +8,7 @@ import tokenizers
 from .bundle import Bundle, open_bundle
 from .classification import TextClassifier
 from .errors import BundleError
+from .graph import Graph
 from .session import open_session
 
 _TOKENIZER = "tokenizer.json"
@@ -44,7 +45,8 @@ def load_bundle(
         raise BundleError(
             f"The bundle {bundle.path} is damaged: {file} and the manifest differ in the inputs {missing}."
         )
-    return TextClassifier(session, tokenizer, manifest)
+    graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"))
+    return TextClassifier(graph, tokenizer, manifest)
 
 
 def _read_tokenizer(bundle: Bundle) -> tokenizers.Tokenizer:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +11,7 @@ from .errors import BundleError
 MANIFEST = "kerasllm.json"
 FORMAT = 1
 _ACTIVATIONS = ("softmax", "sigmoid", "none")
+_ROLES = ("input_ids", "attention_mask", "token_type_ids")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,11 @@ class Manifest:
     preprocessing: Preprocessing
     """Limits and padding of the token ids."""
     inputs: Mapping[str, str]
-    """Role ("input_ids", "attention_mask") to the graph's own name of that input."""
+    """Role ("input_ids", "attention_mask", "token_type_ids") to the graph's own name of that input."""
+    outputs: tuple[str, ...] = ()
+    """Names of the outputs that the task reads; none named: all that the graph has."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the task alone has to know, such as the pooling of an embedding."""
     default_variant: str
     """The variant that is served when none is named."""
     variants: Mapping[str, Mapping[str, Any]]
@@ -61,6 +66,18 @@ class Manifest:
     """Relative path to size and digest, for every file but the manifest itself."""
     raw: Mapping[str, Any]
     """The whole document, as it was read."""
+
+    def setting(self, key: str, default: Any) -> Any:
+        """A setting of the task.
+
+        Args:
+            key: Its name.
+            default: What it is where the manifest does not say; it gives the type, too.
+
+        Raises:
+            BundleError: It is of another type.
+        """
+        return _field(self.settings, key, type(default)) if key in self.settings else default
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -97,7 +114,9 @@ def parse_manifest(data: bytes) -> Manifest:
         multi_label=_field(raw, "multi_label", bool),
         activation=_choice("activation", _field(raw, "activation", str), _ACTIVATIONS),
         preprocessing=_preprocessing(_field(raw, "preprocessing", dict)),
-        inputs={role: str(name) for role, name in _field(raw, "inputs", dict).items()},
+        inputs={_choice("inputs", role, _ROLES): str(name) for role, name in _field(raw, "inputs", dict).items()},
+        outputs=tuple(str(name) for name in _optional(raw, "outputs", list)),
+        settings=_optional(raw, "settings", dict),
         default_variant=default,
         variants=variants,
         files=files,
@@ -144,6 +163,11 @@ def _field(mapping: Mapping[str, Any], key: str, kind: type) -> Any:
             f"Received: {type(value).__name__}."
         )
     return value
+
+
+def _optional(mapping: Mapping[str, Any], key: str, kind: type) -> Any:
+    """A field that bundles of before encoders lack: then an empty one."""
+    return _field(mapping, key, kind) if key in mapping else kind()
 
 
 def _choice(key: str, value: Any, allowed: tuple[str, ...]) -> str:
