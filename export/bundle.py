@@ -11,24 +11,31 @@ import onnx_ir as ir
 import tokenizers
 
 from ..atomic import check_new, new_folder
-from ..data.dataset import Split
 from ..tokenizer import load_tokenizer, tokenizer_json
 from .card import model_card
-from .compiler import lower_model
-from .configs import classifier_config, special_tokens, tokenizer_config
+from .compiler import functional_graph, lower_model
+from .configs import model_config, sentence_files
+from .forms import form_of
 from .freeing import free_sizes
 from .head import expose_logits
+from .interface import ROLES
 from .manifest import as_json, new_manifest, write_manifest
 from .passes import optimise
 from .quantization import quantize
+from .settings import task_settings
 from .signature import Activation, Side, Signature, read_signature
 from .verification import check_drop, measure_variants
+from .vocabulary import special_tokens, tokenizer_config
 
-Variant = Literal["fp32", "int8"]
+Variant = Literal["fp32", "int8", "portable"]
 # Operators that, for one text, multiply one row by a matrix at every step: onnxruntime's packed matrices are made for
 # many rows, and slow that down by a quarter. DynamicQuantizeLSTM cannot do without (benchmarks/LOG.md).
 _ONE_ROW_A_STEP = {"LSTM", "GRU", "RNN"}
-FILES: dict[str, str] = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx"}
+FILES: dict[str, str] = {
+    "fp32": "onnx/model.onnx",
+    "int8": "onnx/model_quantized.onnx",
+    "portable": "onnx/model_std.onnx",
+}
 
 
 def export_bundle(
@@ -36,38 +43,45 @@ def export_bundle(
     out: str | Path,
     *,
     tokenizer: tokenizers.Tokenizer | str | Path,
-    labels: Sequence[str],
+    labels: Sequence[str] = (),
     task: str = "text-classification",
+    settings: Mapping[str, Any] | None = None,
     variants: Sequence[Variant] = ("fp32", "int8"),
     multi_label: bool = False,
     max_length: int | None = None,
     activation: Activation | None = None,
     padding_side: Side | None = None,
-    validation: Split | None = None,
+    validation: Any = None,
     max_drop: float = 0.005,
     overwrite: bool = False,
     provenance: Mapping[str, Any] | None = None,
     on_step: Callable[[str], object] = lambda step: None,
 ) -> dict[str, Any]:
-    """Exports a Keras classifier to a bundle folder, which is whole and verified, or absent.
+    """Exports a Keras model to a bundle folder, which is whole and verified, or absent.
 
     The fp32 graph must give what Keras gives within 1e-4 on real and random batches. Every other variant must keep the
     task's metric on `validation`, where that is given.
 
     Args:
-        model: A functional or sequential model from token ids [batch, sequence], and at most an attention_mask beside
-            them, to scores [batch, labels] (or [batch, 1] for two labels).
+        model: A functional or sequential model from token ids [batch, sequence], and at most an attention_mask and
+            token_type_ids beside them, to the outputs of the task, by name or in this order: text-classification
+            `logits` [batch, labels] (or [batch, 1] for two labels); token-classification `logits` [batch, sequence,
+            labels]; question-answering `start_logits` and `end_logits` [batch, sequence]; feature-extraction
+            `last_hidden_state` [batch, sequence, hidden] and `sentence_embedding` [batch, hidden]; fill-mask `logits`
+            [batch, sequence, vocabulary].
         out: The bundle folder to make.
         tokenizer: The tokenizer that the model was trained with, or its tokenizer.json.
-        labels: Names of the classes, in the order of the scores.
-        task: The Hugging Face name of the task; "text-classification" is the one there is.
-        variants: Which of "fp32" and "int8" to write. int8, where asked for, is the bundle's default.
+        labels: Names of the classes, in the order of the scores, where the task has classes.
+        task: The Hugging Face name of the task.
+        settings: What the runtime must know of the task beside the model: see `settings.task_settings`.
+        variants: Which of "fp32", "int8" and "portable" (fp32 of standard ONNX operators alone, for other runtimes) to
+            write. int8, where asked for, is the bundle's default.
         multi_label: Whether a text can have several labels.
-        max_length: Tokens kept of a text; None: the model's own fixed length, else 256.
+        max_length: Tokens kept of a text; None: the model's own fixed length, or its positions, else 256.
         activation: What makes probabilities of the output; None: read off the model's last layer.
         padding_side: Where the model was trained to find padding; needed only if the model cares.
-        validation: Labelled texts to take the metric on.
-        max_drop: Most that a variant may lose of the metric (accuracy, or micro F1 for multi-label), 0 to 1.
+        validation: Examples of the task to take the metric on, as its data are read: see `kerasllm.evaluation`.
+        max_drop: Most that a variant may lose of the metric, 0 to 1.
         overwrite: Replace a bundle that is there.
         provenance: Where the model came from, for the manifest.
         on_step: Told the name of each step as it begins.
@@ -76,7 +90,7 @@ def export_bundle(
         The manifest, as kerasllm.json has it: sizes, parity, metric, latency of every variant, CPU.
 
     Raises:
-        ValueError: The request makes no sense: model, tokenizer and labels do not fit.
+        ValueError: The request makes no sense: model, task, tokenizer and labels do not fit.
         FileExistsError: `out` holds something and `overwrite` is off.
         ExportError: A layer cannot be lowered, the graph differs from Keras, or a variant loses too much.
         OSError: The disk is full or the folder cannot be written.
@@ -91,17 +105,20 @@ def export_bundle(
         model,
         tokenizer,
         labels,
+        task=task,
         multi_label=multi_label,
         max_length=max_length,
         activation=activation,
         padding_side=padding_side,
     )
+    resolved = task_settings(task, settings or {}, signature.probe(model), tokenizer)
+    companions = _companions(model, tokenizer, signature, labels, multi_label, resolved)  # before layers are replayed
     on_step("lowering")
-    graphs, facts = _graphs(model, signature, labels, variants)
-    manifest = new_manifest(task, labels, multi_label, signature, variants, provenance)
+    graphs, outputs, facts = _graphs(model, signature, labels, variants)
+    manifest = new_manifest(signature, labels, multi_label, resolved, outputs, variants, provenance)
     with new_folder(Path(out), overwrite=overwrite) as folder:
         on_step("writing")
-        _write_files(folder, _companions(tokenizer, signature, labels, multi_label, model))
+        _write_files(folder, companions)
         _write_files(folder, {FILES[name]: graph for name, graph in graphs.items()})
         records = {name: {"file": FILES[name], **facts[name]} for name in graphs}
         write_manifest(folder, manifest, records)
@@ -117,24 +134,20 @@ def export_bundle(
 
 
 def _check_request(task: str, variants: Sequence[str], labels: Sequence[str]) -> None:
-    if task != "text-classification":
-        raise ValueError(f"The task must be 'text-classification', the one that can be exported. Received: {task!r}.")
+    has_labels = any("labels" in axes for axes in form_of(task).outputs.values())
     if not variants or set(variants) - set(FILES) or len(set(variants)) != len(variants):
         raise ValueError(f"Variants must be distinct and among {list(FILES)}. Received: {list(variants)}.")
-    if not labels or len(set(labels)) != len(labels):
+    if has_labels and (not labels or len(set(labels)) != len(labels)):
         raise ValueError(f"Labels must be distinct names, one at least. Received: {list(labels)}.")
+    if labels and not has_labels:
+        raise ValueError(f"A {task} model has no labels. Received: {list(labels)}. Leave them out.")
 
 
 def _graphs(
     model: keras.Model, signature: Signature, labels: Sequence[str], variants: Sequence[str]
-) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The serialised graph of each variant (fp32 always), and what the manifest says of it before it is measured."""
-    # Where nothing is left to apply, the output is no logits, and its name stays the model's own.
-    outputs = ["logits"] if signature.activation != "none" else None
-    lowered = lower_model(model, input_names=list(signature.inputs.values()), output_names=outputs)
-    expose_logits(lowered, signature)
-    lowered = optimise(lowered)
-    lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
+) -> tuple[dict[str, bytes], list[str], dict[str, Any]]:
+    """The serialised graph of each variant (fp32 always), its outputs, and what the manifest says beforehand."""
+    lowered = _lowered(model, signature, labels)
     graphs = {"fp32": _serialise(lowered)}
     facts: dict[str, Any] = {"fp32": {"prepack": _prepack(lowered)}}
     if "int8" in variants:
@@ -142,7 +155,31 @@ def _graphs(
         graphs["int8"] = _serialise(quantized)
         # Its weights are rounded so that products are exact on every CPU: serving need not guard them.
         facts["int8"] = {"coverage": asdict(covered), "saturates": False, "prepack": _prepack(quantized)}
-    return graphs, facts
+    if "portable" in variants:
+        portable = _lowered(model, signature, labels, portable=True)
+        graphs["portable"], facts["portable"] = _serialise(portable), {"prepack": _prepack(portable)}
+    return graphs, [str(value.name) for value in lowered.graph.outputs], facts
+
+
+def _lowered(model: keras.Model, signature: Signature, labels: Sequence[str], **options: Any) -> ir.Model:
+    """The clean fp32 graph, with the task's inputs and outputs in the order in which people expect them."""
+    # Where nothing is left to apply, a classifier's output is no logits, and its name stays the model's own.
+    own = signature.task == "text-classification" and signature.activation == "none"
+    lowered = lower_model(
+        model,
+        input_names=list(signature.inputs.values()),
+        output_names=None if own else list(signature.outputs),
+        **options,
+    )
+    expose_logits(lowered, signature)
+    lowered = optimise(lowered)
+    graph = lowered.graph
+    roles = {name: ROLES.index(role) for role, name in signature.inputs.items()}
+    graph.inputs[:] = sorted(graph.inputs, key=lambda value: roles[str(value.name)])
+    if len(graph.outputs) > 1:
+        graph.outputs[:] = sorted(graph.outputs, key=lambda value: list(signature.form.outputs).index(str(value.name)))
+    lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
+    return lowered
 
 
 def _prepack(model: ir.Model) -> bool:
@@ -156,15 +193,22 @@ def _serialise(model: ir.Model) -> bytes:
 
 
 def _companions(
-    tokenizer: tokenizers.Tokenizer, signature: Signature, labels: Sequence[str], multi_label: bool, model: keras.Model
+    model: keras.Model,
+    tokenizer: tokenizers.Tokenizer,
+    signature: Signature,
+    labels: Sequence[str],
+    multi_label: bool,
+    settings: Mapping[str, Any],
 ) -> dict[str, bytes]:
     """The files beside the graphs."""
-    hidden = max((layer.units for layer in model._flatten_layers() if hasattr(layer, "units")), default=1)
+    config = model_config(functional_graph(model), signature, labels, multi_label=multi_label)
     documents: dict[str, Any] = {
-        "config.json": classifier_config(signature, labels, multi_label=multi_label, hidden=hidden),
-        "tokenizer_config.json": tokenizer_config(tokenizer, signature),
+        "config.json": config,
+        "tokenizer_config.json": tokenizer_config(tokenizer, signature, config["model_type"]),
         "special_tokens_map.json": special_tokens(tokenizer),
     }
+    if settings.get("pooling") in ("mean", "cls"):
+        documents |= sentence_files(settings, signature)
     return {"tokenizer.json": tokenizer_json(tokenizer).encode()} | {name: as_json(d) for name, d in documents.items()}
 
 

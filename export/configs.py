@@ -1,64 +1,61 @@
-"""The files that other programs read: Hugging Face's config.json, tokenizer_config.json, special_tokens_map.json."""
+"""The files that other programs read: config.json, and what sentence-transformers wants beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tokenizers
-
-from ..tokenizer import pad_id, unk_id
+from .. import __version__
+from .families import encoder_config
 from .signature import Signature
 
-# Special tokens beside padding and the unknown one, and the names that Hugging Face knows their roles by.
-_ROLES = {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]", "bos_token": "<s>", "eos_token": "</s>"}
 
-
-def classifier_config(signature: Signature, labels: Sequence[str], *, multi_label: bool, hidden: int) -> dict[str, Any]:
-    """The config.json of a text classifier.
-
-    Other programs choose how to feed a graph by `model_type`; "distilbert" stands for input_ids and attention_mask in,
-    logits out, whatever the layers are. kerasllm.json names the real ones.
+def model_config(function: Any, signature: Signature, labels: Sequence[str], *, multi_label: bool) -> dict[str, Any]:
+    """The config.json in Hugging Face's form.
 
     Args:
+        function: The model's functional graph.
         signature: How the model is called.
-        labels: Names of the classes.
+        labels: Names of the classes, where there are any.
         multi_label: Whether a text can have several labels.
-        hidden: Width of what the last layer reads.
     """
-    names = {str(index): label for index, label in enumerate(labels)}
+    config = encoder_config(function, signature)
+    if signature.task == "text-classification":
+        config["problem_type"] = "multi_label_classification" if multi_label else "single_label_classification"
+    if labels:
+        config["num_labels"] = len(labels)
+        config["id2label"] = {str(index): label for index, label in enumerate(labels)}
+        config["label2id"] = {label: index for index, label in enumerate(labels)}
+    return config
+
+
+def sentence_files(settings: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    """The files by which sentence-transformers knows how token vectors become a text's vector.
+
+    Args:
+        settings: The task's settings: "pooling" ("mean" or "cls"), "normalize" and "dimensions".
+        signature: How the model is called.
+
+    Returns:
+        Path in the bundle to the JSON document.
+    """
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    modules += [("2_Normalize", "Normalize")] if settings["normalize"] else []
     return {
-        "model_type": "distilbert",
-        "architectures": ["DistilBertForSequenceClassification"],
-        "vocab_size": signature.vocab_size,
-        "pad_token_id": signature.pad_token_id,
-        "max_position_embeddings": signature.max_length,
-        "dim": hidden,
-        "hidden_size": hidden,
-        "n_layers": 1,
-        "num_hidden_layers": 1,
-        "n_heads": 1,
-        "num_attention_heads": 1,
-        "problem_type": "multi_label_classification" if multi_label else "single_label_classification",
-        "num_labels": len(labels),
-        "id2label": names,
-        "label2id": {label: index for index, label in enumerate(labels)},
-    }
-
-
-def special_tokens(tokenizer: tokenizers.Tokenizer) -> dict[str, str]:
-    """The special_tokens_map.json: each role that the tokenizer has a token for."""
-    ids = {"pad_token": pad_id(tokenizer), "unk_token": unk_id(tokenizer)}
-    ids |= {role: tokenizer.token_to_id(name) for role, name in _ROLES.items()}
-    return {role: str(tokenizer.id_to_token(number)) for role, number in ids.items() if number is not None}
-
-
-def tokenizer_config(tokenizer: tokenizers.Tokenizer, signature: Signature) -> dict[str, Any]:
-    """The tokenizer_config.json: tokenizer.json read as it is, limits and padding as the model was trained with."""
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": signature.max_length,
-        "model_input_names": list(signature.inputs),
-        "padding_side": signature.padding_side,
-        "truncation_side": "right",
-        "clean_up_tokenization_spaces": False,
-        **special_tokens(tokenizer),
+        "modules.json": [
+            {"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            for index, (path, kind) in enumerate(modules)
+        ],
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": settings["dimensions"],
+            "pooling_mode_cls_token": settings["pooling"] == "cls",
+            "pooling_mode_mean_tokens": settings["pooling"] == "mean",
+            "pooling_mode_max_tokens": False,
+            "pooling_mode_mean_sqrt_len_tokens": False,
+        },
+        "sentence_bert_config.json": {"max_seq_length": signature.max_length, "do_lower_case": False},
+        "config_sentence_transformers.json": {
+            "__version__": {"kerasllm": __version__},
+            "prompts": {},
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine",
+        },
     }

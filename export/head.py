@@ -1,6 +1,7 @@
 """The end of a classifier's graph: logits for every label, whatever the Keras model ends in.
 
-Every client of a text-classification bundle applies softmax (or, multi-label, a sigmoid) to `logits` [batch, labels].
+Every client of a classification bundle applies softmax (or, multi-label, a sigmoid) to `logits` [batch, labels], or of
+each token [batch, sequence, labels].
 So what the model itself applies at its end comes off, and the one score of two labels becomes two.
 """
 
@@ -21,12 +22,15 @@ def expose_logits(model: ir.Model, signature: Signature) -> None:
         2. One score z of two labels becomes [0, z]: softmax([0, z]) is [1 - sigmoid(z), sigmoid(z)].
 
     Args:
-        model: A lowered classifier with one output, float32 [batch, labels] or [batch, 1].
+        model: A lowered model; where anything is to be done, with one output, float32 [batch, labels], [batch, 1] or
+            [batch, sequence, labels].
         signature: What its Keras model applies at its end, and whether it has one score for two labels.
 
     Raises:
         ExportError: The graph does not end in what the model's last layer says.
     """
+    if signature.applied == "none" and not signature.one_for_two:
+        return
     (output,) = model.graph.outputs
     scores = output
     if signature.applied != "none":

@@ -20,20 +20,22 @@ _UNLISTED = (MANIFEST, "README.md")
 
 
 def new_manifest(
-    task: str,
+    signature: Signature,
     labels: Sequence[str],
     multi_label: bool,
-    signature: Signature,
+    settings: Mapping[str, Any],
+    outputs: Sequence[str],
     variants: Sequence[str],
     provenance: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The manifest as far as it is known before anything is written or measured.
 
     Args:
-        task: The Hugging Face name of the task.
-        labels: Names of the classes.
+        signature: The task, and how the model is called.
+        labels: Names of the classes, where there are any.
         multi_label: Whether a text can have several labels.
-        signature: How the model is called.
+        settings: The task's settings.
+        outputs: Names of the graph's outputs.
         variants: The variants that the bundle will have.
         provenance: Where the model came from.
     """
@@ -41,7 +43,7 @@ def new_manifest(
     return {
         "format": FORMAT,
         "producer": {"name": "kerasllm", "version": __version__, **versions},
-        "task": task,
+        "task": signature.task,
         "labels": list(labels),
         "multi_label": multi_label,
         "activation": signature.activation,
@@ -52,7 +54,9 @@ def new_manifest(
             "padding_side": signature.padding_side,
         },
         "inputs": dict(signature.inputs),
-        "default_variant": "int8" if "int8" in variants else "fp32",
+        "outputs": list(outputs),
+        "settings": dict(settings),
+        "default_variant": "int8" if "int8" in variants else next(iter(variants)),
         "variants": {},
         "files": {},
         "provenance": dict(provenance or {}),

@@ -1,4 +1,4 @@
-"""How a Keras model takes texts and gives scores: read off its graph; asked for only where that does not say."""
+"""How a Keras model takes texts and gives answers: read off its graph; asked for only where that does not say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ import tokenizers
 
 from ..tokenizer import pad_id, vocab_size
 from .compiler import functional_graph
+from .forms import FORMS, TaskForm, form_of
+from .interface import call, id_embeddings, positions, read_inputs, read_outputs
 
 Activation = Literal["softmax", "sigmoid", "none"]
 Side = Literal["right", "left"]
@@ -23,10 +25,14 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What the runtime must know of a classifier to feed it and to read its answer."""
+    """What the runtime must know of a model to feed it and to read its answer."""
 
+    task: str = "text-classification"
+    """The Hugging Face name of the task."""
     inputs: dict[str, str]
-    """Role ("input_ids", "attention_mask") to the name of the model's input."""
+    """Role ("input_ids", "attention_mask", "token_type_ids") to the name of the model's input, in the model's order."""
+    outputs: tuple[str, ...] = ("logits",)
+    """The task's name of each output of the model, in the model's order."""
     applied: Activation
     """What the Keras model itself applies at its end, and the graph of the bundle does not."""
     one_for_two: bool
@@ -44,26 +50,37 @@ class Signature:
     vocab_size: int
     """Ids of the tokenizer are below it."""
 
+    @property
+    def form(self) -> TaskForm:
+        """The form of the task."""
+        return form_of(self.task)
+
+    def probe(self, model: keras.Model) -> "Probe":
+        """Calls the model whose signature this is."""
+        return Probe(model, tuple(self.inputs), self.outputs, self.form, self.pad_token_id, self.vocab_size)
+
 
 def read_signature(
     model: keras.Model,
     tokenizer: tokenizers.Tokenizer,
-    labels: Sequence[str],
+    labels: Sequence[str] = (),
     *,
+    task: str = "text-classification",
     multi_label: bool = False,
     max_length: int | None = None,
     activation: Activation | None = None,
     padding_side: Side | None = None,
 ) -> Signature:
-    """Reads how a text classifier is called, and checks it against its tokenizer and labels.
+    """Reads how a model is called, and checks it against its tokenizer and labels.
 
     Args:
-        model: A functional or sequential model from token ids [batch, sequence], and at most a mask of the same shape,
-            to scores [batch, labels], or [batch, 1] for two labels.
+        model: A functional or sequential model of the task's form (see `forms`), from token ids [batch, sequence] and
+            at most an attention_mask and token_type_ids of the same shape.
         tokenizer: Its tokenizer.
-        labels: Names of the classes, in the order of the scores.
+        labels: Names of the classes, in the order of the scores, where the task has classes.
+        task: The Hugging Face name of the task.
         multi_label: Whether a text can have several labels.
-        max_length: Tokens kept of a text; None: the model's own fixed length, else 256.
+        max_length: Tokens kept of a text; None: the model's own fixed length, or its positions, else 256.
         activation: What makes probabilities of the model's output; None: read off its last layer.
         padding_side: Where the model was trained to find padding; None: right, if the model does not care.
 
@@ -73,35 +90,39 @@ def read_signature(
     Raises:
         ValueError: Model, tokenizer and labels do not fit, or the graph does not tell what only the user knows.
     """
-    function = functional_graph(model)
-    inputs = _roles(function)
-    width = _check_output(function, labels)
+    form, function = form_of(task), functional_graph(model)
+    inputs = read_inputs(function, task)
     padding_id, size = pad_id(tokenizer), vocab_size(tokenizer)
+    outputs = read_outputs(function, form, task, {"labels": len(labels), "vocabulary": size})
     _check_embeddings(function, size, padding_id)
     fixed = function.inputs[0].shape[1]
-    if fixed and max_length and fixed != max_length:
-        raise ValueError(f"max_length must be the length of the model's input, {fixed}. Received: {max_length}.")
-    padded, side_matters = _padding_matters(model, list(inputs), fixed or 12, padding_id, size)
+    longest = _longest(fixed, positions(function), max_length)
+    probe = Probe(model, tuple(inputs), outputs, form, padding_id, size)
+    padded, side_matters = probe.padding_matters(fixed or min(12, longest))
     if padded and not (fixed or max_length):
         raise ValueError(
             "The model's answers change with the amount of padding, since nothing in it masks padding: say the length "
             "that texts were padded to in training (max_length, --max-length)."
         )
-    if side_matters and padding_side is None:
+    # A mask of its own is how a transformer is told of padding on the right, wherever its positions would start else.
+    if side_matters and padding_side is None and (fixed or padded or "attention_mask" not in inputs):
         raise ValueError(
             "The model's answers depend on the side that is padded, since nothing in it masks padding: say which one "
             "it was in training (padding_side, --padding-side: left or right; pad_sequences pads left by default)."
         )
-    applied: Activation = "none" if activation else _applied(function)
-    if activation is None:
-        activation = applied if applied != "none" else "sigmoid" if multi_label or width == 1 else "softmax"
-    one_for_two = activation == "sigmoid" and width == 1 and len(labels) == 2
+    width = function.outputs[0].shape[-1] if task == "text-classification" else None
+    applied, left = _activations(function, form, activation, multi_label=multi_label or width == 1)
+    if task != "text-classification" and activation is None and (applied, left) == ("none", "softmax"):
+        probe.refuse_probabilities(fixed or min(12, longest))
+    one_for_two = left == "sigmoid" and width == 1 and len(labels) == 2
     return Signature(
+        task=task,
         inputs=inputs,
+        outputs=outputs,
         applied=applied,
         one_for_two=one_for_two,
-        activation="softmax" if one_for_two else activation,
-        max_length=fixed or max_length or _MAX_LENGTH,
+        activation="softmax" if one_for_two else left,
+        max_length=longest,
         padding="max_length" if fixed or padded else "longest",
         padding_side=padding_side or "right",
         pad_token_id=padding_id,
@@ -109,50 +130,20 @@ def read_signature(
     )
 
 
-def call(model: keras.Model, arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Runs the Keras model on one array an input, in the order of its inputs; float32 as it comes, [batch, scores]."""
-    function = functional_graph(model)
-    typed = [array.astype(tensor.dtype) for array, tensor in zip(arrays, function.inputs, strict=True)]
-    feed = keras.tree.pack_sequence_as(function._inputs_struct, typed)
-    return np.asarray(keras.ops.convert_to_numpy(function(feed, training=False)), np.float32)
-
-
-def _roles(function: Any) -> dict[str, str]:
-    """Which input is what: one input is the ids whatever its name; of two, one must be called attention_mask."""
-    names = [tensor.name for tensor in function.inputs]
-    if any(len(tensor.shape) != 2 for tensor in function.inputs):
+def _longest(fixed: int | None, places: int | None, asked: int | None) -> int:
+    """Tokens kept of a text."""
+    if fixed and asked and fixed != asked:
+        raise ValueError(f"max_length must be the length of the model's input, {fixed}. Received: {asked}.")
+    if places and asked and asked > places:
         raise ValueError(
-            f"Inputs of a text classifier must be [batch, sequence]. Received: {[t.shape for t in function.inputs]}."
+            f"max_length must not be above {places}, as many tokens as the model has positions for. Received: {asked}."
         )
-    if len(names) == 1:
-        # A name that Keras made up is nobody's: then the one that every client of text models knows.
-        return {"input_ids": "input_ids" if names[0].startswith(("keras_tensor", "input_layer")) else names[0]}
-    if len(names) == 2 and "attention_mask" in names:
-        return {"attention_mask" if name == "attention_mask" else "input_ids": name for name in names}
-    raise ValueError(
-        "A text classifier must have one input of token ids, and at most a second one called attention_mask. "
-        f"Received: {names}."
-    )
-
-
-def _check_output(function: Any, labels: Sequence[str]) -> int:
-    shapes = [tuple(tensor.shape) for tensor in function.outputs]
-    if len(shapes) != 1 or len(shapes[0]) != 2:
-        raise ValueError(f"A text classifier must have one output, [batch, labels]. Received: {shapes}.")
-    width = shapes[0][1]
-    if width != len(labels) and not (width == 1 and len(labels) == 2):
-        raise ValueError(
-            f"There must be a label for each of the model's {width} scores (two for a single score). "
-            f"Received: {len(labels)} labels."
-        )
-    return width
+    return fixed or asked or places or _MAX_LENGTH
 
 
 def _check_embeddings(function: Any, size: int, padding_id: int) -> None:
     """Every id of the tokenizer must have a row, and padding must be what the model masks."""
-    for layer in function._flatten_layers():
-        if not isinstance(layer, keras.layers.Embedding) or not _reads_an_input(layer):
-            continue
+    for layer in id_embeddings(function):
         if size > layer.input_dim:
             raise ValueError(
                 f"The tokenizer must not have more ids than the layer {layer.name!r} has rows, {layer.input_dim}. "
@@ -165,49 +156,83 @@ def _check_embeddings(function: Any, size: int, padding_id: int) -> None:
             )
 
 
-def _reads_an_input(layer: Any) -> bool:
-    """Whether a layer reads an input of the model that it is in (an embedding of positions does not)."""
-    tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
-    return any(isinstance(tensor._keras_history.operation, keras.layers.InputLayer) for tensor in tensors)
+@dataclass(frozen=True)
+class Probe:
+    """Calls a model on one made-up row, to see what padding does."""
+
+    model: keras.Model
+    """The model."""
+    inputs: Sequence[str]
+    """The roles of its inputs, in order."""
+    outputs: Sequence[str]
+    """The names of its outputs, in order."""
+    form: TaskForm
+    """The form of its task."""
+    pad: int
+    """The padding id."""
+    size: int
+    """Ids are below it."""
+
+    def padding_matters(self, length: int) -> tuple[bool, bool]:
+        """Whether Keras's answer to a text changes with padding, and with its side.
+
+        Args:
+            length: The padded length.
+        """
+        tokens = [number for number in range(self.size) if number != self.pad][-max(1, length // 2) :]
+        filler = [self.pad] * (length - len(tokens))
+        right, left = (self.answer(row) for row in (tokens + filler, filler + tokens))
+        fixed = functional_graph(self.model).inputs[0].shape[1]
+        bare = right if fixed else self.answer(tokens)
+        return not _close(bare, right), not _close(left, right)
+
+    def refuse_probabilities(self, length: int) -> None:
+        """Refuses outputs that are probabilities by their values, where logits are wanted."""
+        for name, array in zip(self.outputs, self.answer([(self.pad + 1) % self.size] * length), strict=True):
+            if array.shape[-1] > 1 and array.min() >= 0 and np.allclose(array.sum(-1), 1, atol=1e-3):
+                raise ValueError(
+                    f"The output {name} must be logits, with no activation after them. Received: probabilities, which "
+                    "sum to 1. Take the softmax off the model's end."
+                )
+
+    def answer(self, row: list[int]) -> list[np.ndarray]:
+        """The outputs for a row, those of tokens without the ones at padding."""
+        ids = np.array([row], np.int64)
+        real = ids != self.pad
+        arrays = {"input_ids": ids, "attention_mask": real.astype(np.int64), "token_type_ids": np.zeros_like(ids)}
+        outputs = call(self.model, [arrays[role] for role in self.inputs])
+        tokenwise = map(self.form.per_token, self.outputs)
+        return [array[real] if each else array for array, each in zip(outputs, tokenwise, strict=True)]
 
 
-def _padding_matters(model: keras.Model, roles: Sequence[str], length: int, pad: int, size: int) -> tuple[bool, bool]:
-    """Whether Keras's answer to a text changes with padding, and with its side.
-
-    Args:
-        model: The model.
-        roles: The roles of its inputs, in order.
-        length: The padded length.
-        pad: The padding id.
-        size: Ids are below it.
-    """
-    tokens = [number for number in range(size) if number != pad][-max(1, length // 2) :]
-    filler = [pad] * (length - len(tokens))
-    right, left = (_answer(model, roles, row, pad) for row in (tokens + filler, filler + tokens))
-    fixed = functional_graph(model).inputs[0].shape[1]
-    bare = right if fixed else _answer(model, roles, tokens, pad)
-    return not _close(bare, right), not _close(left, right)
+def _close(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> bool:
+    return all(np.allclose(x, y, atol=_TOLERANCE, rtol=0, equal_nan=True) for x, y in zip(a, b, strict=True))
 
 
-def _answer(model: keras.Model, roles: Sequence[str], row: list[int], pad: int) -> np.ndarray:
-    ids = np.array([row], np.int64)
-    return call(model, [ids if role == "input_ids" else (ids != pad).astype(np.int64) for role in roles])
+def _activations(
+    function: Any, form: TaskForm, given: Activation | None, *, multi_label: bool
+) -> tuple[Activation, Activation]:
+    """What the model applies at its end, and what makes probabilities of its output."""
+    if form.activation == "none":
+        return "none", "none"
+    if given is not None:
+        return "none", given
+    applied = _applied(function, form) if len(form.outputs) == 1 else "none"
+    return applied, applied if applied != "none" else "sigmoid" if multi_label else "softmax"
 
 
-def _close(a: np.ndarray, b: np.ndarray) -> bool:
-    return bool(np.allclose(a, b, atol=_TOLERANCE, rtol=0, equal_nan=True))
-
-
-def _applied(function: Any) -> Activation:
+def _applied(function: Any, form: TaskForm) -> Activation:
     """What the last layer makes of its scores: probabilities, or nothing."""
     last = _last_activation(function.outputs[0]._keras_history.operation)
-    if last is None:
-        raise ValueError(
-            "The model's last operation does not tell whether its output is logits or probabilities. "
-            f"Received: {function.outputs[0]._keras_history.operation.name!r}. "
-            "Say what is still to be applied (activation, --activation: softmax, sigmoid or none)."
-        )
-    return "none" if last == "linear" else last
+    if last is not None:
+        return "none" if last == "linear" else last
+    if form is not FORMS["text-classification"]:
+        return "none"  # the logits of tokens are cut and shaped in many ways; probabilities are found by their values
+    raise ValueError(
+        "The model's last operation does not tell whether its output is logits or probabilities. "
+        f"Received: {function.outputs[0]._keras_history.operation.name!r}. "
+        "Say what is still to be applied (activation, --activation: softmax, sigmoid or none)."
+    )
 
 
 def _last_activation(operation: Any) -> Last | None:

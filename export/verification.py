@@ -5,23 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from ..data.dataset import Split
-from ..metrics import classification_metrics, headline
+from ..scoring import Scored, ask, made_up_question, questions, score
 from ..serving import load
-from ..serving.classification import TextClassifier
 from ..serving.measurement import measure_latency, sample_texts
 from .errors import ExportError
-from .parity import check_parity, compare, trial_batches
+from .parity import check_parity, compare_answers, compare_graphs
 from .signature import Signature
 
 # Time to measure a variant's latency, in seconds.
 _SECONDS = 0.5
+# Examples that are run through Keras too.
+_EXAMPLES = 48
 
 
 def measure_variants(
-    model: keras.Model, folder: Path, signature: Signature, variants: Sequence[str], validation: Split | None
+    model: keras.Model, folder: Path, signature: Signature, variants: Sequence[str], validation: Any
 ) -> dict[str, dict[str, Any]]:
     """Measures each variant.
 
@@ -30,50 +29,57 @@ def measure_variants(
         folder: The bundle folder, with a manifest that serving can read.
         signature: How the model is called.
         variants: Variants of the folder, fp32 first: the others are compared with it.
-        validation: Labelled texts, or None.
+        validation: Examples of the task, or None.
 
     Returns:
-        Variant to "parity", "latency_ms" and, with labelled texts, "metric".
+        Variant to "parity", "latency_ms" and, with examples, "metric".
 
     Raises:
-        ExportError: The fp32 graph does not give what Keras gives.
+        ExportError: A graph in float32 does not give what Keras gives.
     """
-    texts = validation.texts if validation else []
+    asked = questions(signature.task, validation) if validation else []
     records: dict[str, dict[str, Any]] = {}
-    reference = np.empty(0)
+    reference: Any = None
+    expected: Scored | None = None
+    batches: list[Any] = []
     for name in variants:
-        classifier = load(folder, variant=name, providers="cpu")
-        scores = classifier.probabilities(texts) if texts else _on_random_rows(classifier, signature)
+        served = load(folder, variant=name, providers="cpu")
+        scored = score(signature.task, served, validation) if validation else None
         if name == "fp32":
-            reference, parity = scores, check_parity(model, classifier, signature, texts)
+            reference, expected = served, scored
+        if name == "int8":
+            multi_label = getattr(served, "multi_label", False)
+            parity = compare_graphs(reference, served, signature, batches, multi_label=multi_label)
+            parity |= compare_answers(expected, scored) if expected and scored else {}
         else:
-            parity = compare(reference, scores, multi_label=classifier.multi_label)
-        records[name] = {"parity": parity, "latency_ms": _latency(folder, name, texts, signature)}
-        if validation and texts:
-            records[name]["metric"] = _metric(validation, scores, classifier.labels, classifier.multi_label)
+            parity, batches = check_parity(model, served, signature, _rows(served, asked[:_EXAMPLES]))
+        records[name] = {"parity": parity, "latency_ms": _latency(folder, name, asked, signature)}
+        if scored:
+            records[name]["metric"] = _metric(scored, signature, served, len(asked))
     return records
 
 
-def _on_random_rows(classifier: TextClassifier, signature: Signature) -> np.ndarray:
-    """Probabilities on the trial batches, where there are no real texts."""
-    return np.concatenate([classifier.run(rows) for rows in trial_batches(signature)])
+def _rows(served: Any, asked: Sequence[Any]) -> list[Any]:
+    return served.rows(asked) if asked else []
 
 
-def _metric(validation: Split, scores: np.ndarray, labels: Sequence[str], multi_label: bool) -> dict[str, Any]:
-    metrics = classification_metrics(validation.labels, scores, labels, multi_label)
-    name = "micro F1" if multi_label else "accuracy"
-    return {"name": name, "value": headline(metrics, multi_label), "examples": len(validation.texts)}
+def _metric(scored: Scored, signature: Signature, served: Any, examples: int) -> dict[str, Any]:
+    name, key = signature.form.metric, signature.form.score
+    if getattr(served, "multi_label", False):
+        name, key = "micro F1", "f1"
+    return {"name": name, "value": scored.report[key], "examples": examples}
 
 
-def _latency(folder: Path, variant: str, texts: Sequence[str], signature: Signature) -> dict[str, Any]:
+def _latency(folder: Path, variant: str, asked: Sequence[Any], signature: Signature) -> dict[str, Any]:
     """Milliseconds of one text of median length, tokenizing included, on one thread."""
-    classifier = load(folder, variant=variant, threads=1, providers="cpu")
-    if texts:
-        text = sorted(texts, key=len)[len(texts) // 2]
+    served = load(folder, variant=variant, threads=1, providers="cpu")
+    if asked:
+        question = sorted(asked, key=lambda each: len(str(each)))[len(asked) // 2]
     else:
-        text = sample_texts(classifier.tokenizer, tokens=min(50, signature.max_length), count=1)[0]
-    measured = measure_latency(lambda: classifier(text), seconds=_SECONDS)
-    return {**measured, "threads": 1, "tokens": len(classifier.tokenize([text])[0])}
+        text = sample_texts(served.tokenizer, tokens=min(50, signature.max_length), count=1)[0]
+        question = made_up_question(signature.task, served, text)
+    measured = measure_latency(lambda: ask(signature.task, served, question), seconds=_SECONDS)
+    return {**measured, "threads": 1, "tokens": sum(len(row.ids) for row in served.rows([question]))}
 
 
 def check_drop(name: str, record: dict[str, Any], fp32: dict[str, Any], max_drop: float) -> None:
