@@ -1,10 +1,10 @@
-"""A classifier in training: Keras's `fit`, one epoch a call, on whatever devices are there.
+"""A model in training: Keras's `fit`, one epoch a call, on whatever devices are there.
 
 Reached only from training.py, when TensorFlow is known to be installed.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,42 +12,40 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .atomic import replace_file
 from .checkpoints import assign, values_of
 from .console import console
 from .schedules import learning_rate
+from .tasks.task import Task
 from .training import TrainingConfig, TrainingError, not_finite
 
 
 class Trainer:
-    """A compiled classifier, and beside it the plain float32 one on one device that is scored and saved.
+    """A compiled model, and beside it the plain float32 one on one device that is scored and saved.
 
     Attributes:
         portable: The saved one, as it was after the last epoch.
     """
 
-    def __init__(self, build: Callable[[], keras.Model], config: TrainingConfig, *, steps: int, multi_label: bool):
+    def __init__(self, task: Task, config: TrainingConfig):
         """Makes the models.
 
         Args:
-            build: Makes a fresh classifier.
-            config: How it is fitted.
-            steps: Batches an epoch.
-            multi_label: Whether an example has any number of classes instead of exactly one.
+            task: What they are for.
+            config: How they are fitted.
         """
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
-        self._steps, self._config = steps, config
-        self.portable = build()
+        self._steps, self._config = task.steps(), config
+        self.portable = task.build()
         with strategy().scope():
             with _precision(config.mixed_precision):
-                self._model = build()
+                self._model = task.training_model(task.build())
             # Batches are of many lengths: XLA would compile each of them anew.
-            self._model.compile(_optimizer(config, steps), _loss(config, multi_label), jit_compile=False)
+            self._model.compile(_optimizer(config, self._steps), task.loss(), jit_compile=False)
             self._model.optimizer.build(self._model.trainable_variables)
 
     def epoch(self, number: int, examples: tf.data.Dataset) -> float:
@@ -144,18 +142,6 @@ def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer
     if config.optimizer == "adam":
         return keras.optimizers.Adam(rate, **options)
     return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
-
-
-def _loss(config: TrainingConfig, multi_label: bool) -> Callable:
-    smoothing = config.label_smoothing
-    if multi_label:
-        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)
-
-    def cross_entropy(labels: Any, logits: Any) -> Any:
-        truth = ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1])
-        return keras.losses.categorical_crossentropy(truth, logits, from_logits=True, label_smoothing=smoothing)
-
-    return cross_entropy
 
 
 @contextmanager

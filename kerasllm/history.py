@@ -7,19 +7,19 @@ from pathlib import Path
 from .atomic import replace_file
 from .console import console
 
-# "epoch" (from 1), "train_loss", "validation_loss", "validation_accuracy" or for multi-label "validation_f1",
-# "learning_rate" (at the epoch's end), "tokens_per_second" (of training, padding not counted).
+# "epoch" (from 1), "train_loss", "validation_loss", the task's score on the validation split such as
+# "validation_accuracy", "learning_rate" (at the epoch's end), "tokens_per_second" (of training, padding not counted).
 Row = dict[str, float]
 
 
-def score_column(multi_label: bool) -> str:
-    """The column that says which epoch is best."""
-    return "validation_f1" if multi_label else "validation_accuracy"
+def score_column(row: Row) -> str:
+    """The column that says which epoch is best, the higher the better."""
+    return next(name for name in row if name.startswith("validation_") and name != "validation_loss")
 
 
 def best_epoch(history: Sequence[Row]) -> int:
     """The epoch, from 1, with the highest validation score; among equals that with the lowest validation loss."""
-    column = score_column("validation_f1" in history[0])
+    column = score_column(history[0])
     return max(range(len(history)), key=lambda row: (history[row][column], -history[row]["validation_loss"])) + 1
 
 

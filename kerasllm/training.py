@@ -1,4 +1,4 @@
-"""Training: labelled texts to a RUN folder, an epoch at a time.
+"""Training: a task to a RUN folder, an epoch at a time.
 
 After every epoch the best model so far, a checkpoint, the history and the curves are on disk, each of them whole. A run
 that was killed at any moment goes on from its last whole epoch and ends, on the same machine, with the very same
@@ -8,32 +8,35 @@ weights and scores: batches are a pure function of (seed, epoch), and a checkpoi
 import json
 import platform
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from tokenizers import Tokenizer
 
 from . import __version__
 from .atomic import new_folder, replace_file
 from .checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from .classifier import ClassifierConfig, build_classifier
 from .console import console
-from .data.batches import BatchConfig, balanced_weights, batches, steps
-from .data.dataset import TextDataset
+from .data.batches import BatchConfig
 from .data.sources import DataConfig, load_dataset
-from .data.tokens import TokenSplit, token_cache
 from .extras import require
 from .history import Row, best_epoch, log_row, read_history, score_column, show_row, write_history
-from .metrics import activate, classification_metrics, headline
 from .plots import save_curves
-from .run import RUN_FORMAT, Run, check_format, predict_logits, to_settings
-from .tokenizer import TokenizerConfig, make_tokenizer, save_tokenizer, vocab_size
+from .run import RUN_FORMAT, Run, check_format, to_settings
+from .tasks.classification import ClassificationTask
+from .tasks.task import Task
+from .tokenizer import TokenizerConfig, load_tokenizer, make_tokenizer, save_tokenizer, vocab_size
 from .vectors import initial_vectors
 
 if TYPE_CHECKING:
     from .fitting import Trainer
 
-_SECTIONS = ("data", "tokenizer", "model", "batches", "training", "fingerprint")
+# What config.json says of the machine and of the data, whose fingerprint is compared.
+_FOUND = {"format", "producer", "labels", "multi_label", "examples"}
 # What a kill may leave of the files that are written beside their place.
 _HALF_WRITTEN = (".model.keras.*", ".history.csv.*", ".curves.png.*", ".metrics.json.*", "checkpoints/.epoch-*.npz.*")
 
@@ -52,7 +55,7 @@ def not_finite(loss: float, epoch: int, where: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How the classifier is fitted."""
+    """How a model is fitted."""
 
     epochs: int = 10
     """Most passes over the training data."""
@@ -113,7 +116,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Run:
-    """Trains a text classifier.
+    """Trains a text classifier from scratch.
 
     Args:
         data: The labelled texts.
@@ -134,54 +137,106 @@ def train(
         ValueError: A setting makes no sense, the data cannot be used, or the run to resume had other settings.
         TrainingError: The loss is no number any more; the epochs before are kept.
     """
-    require("train", "tensorflow")
+    check_out(out, resume=resume, overwrite=overwrite)
+    dataset = load_dataset(data)
+    found = tokenizer_for(out, lambda: make_tokenizer(dataset.splits["train"].texts, tokenizer), resume=resume)
+    table = None
+    if model.vectors:
+        table, share = initial_vectors(model.vectors, found, model.embedding_dim, training.seed)
+        say(f"{share:.1%} of the vocabulary is in {model.vectors}.")
+    size, classes = vocab_size(found), len(dataset.labels)
+    task = ClassificationTask(
+        dataset,
+        found,
+        lambda: build_classifier(model, vocab_size=size, classes=classes, vectors=table),
+        batches,
+        max_length=tokenizer.max_length,
+        label_smoothing=training.label_smoothing,
+        balance_classes=training.balance_classes,
+        seed=training.seed,
+    )
+    sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batches}
+    return fit_task(task, training, out, sections, resume=resume, overwrite=overwrite)
+
+
+def fit_task(
+    task: Task,
+    training: TrainingConfig,
+    out: Path,
+    sections: Mapping[str, Any],
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Run:
+    """Fits the model of any task.
+
+    Args:
+        task: Examples, model, loss and scores.
+        training: How the model is fitted.
+        out: The RUN folder to make.
+        sections: The configuration dataclasses that the task was made of, by the name that config.json gives them;
+            "tokenizer" must be among them and say `max_length`.
+        resume: As for `train`.
+        overwrite: As for `train`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        FileExistsError, ValueError, TrainingError: As for `train`.
+    """
+    check_out(out, resume=resume, overwrite=overwrite)
     out = Path(out)
-    if not (resume or overwrite) and out.is_dir() and any(out.iterdir()):
+    for note in task.notes:
+        say(note)
+    settings = _settings(task, {**sections, "training": training})
+    if resume and (out / "config.json").is_file():
+        run = _continued(Run(out), settings)
+    else:
+        run = _started(out, settings, task, overwrite)
+    if run.finished:
+        say(f"{run.path} is finished already: nothing to do.")
+        return run
+    _fit(run, task, training)
+    _finish(run, task)
+    return run
+
+
+def check_out(out: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuses a folder that holds something, before any work is done for it; and a machine without TensorFlow."""
+    require("train", "tensorflow")
+    if not (resume or overwrite) and Path(out).is_dir() and any(Path(out).iterdir()):
         raise FileExistsError(
             f"A new run needs a new or empty folder. Received: {out}. Name another one, or go on with --resume, "
             "or replace it with --overwrite."
         )
-    dataset = load_dataset(data)
-    for note in dataset.notes:
-        _say(note)
-    if training.balance_classes and dataset.multi_label:
-        raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
-    sections = {"data": data, "tokenizer": tokenizer, "model": model, "batches": batches, "training": training}
-    settings = _settings(dataset, {name: to_settings(config) for name, config in sections.items()})
-    if resume and (out / "config.json").is_file():
-        run = _continued(Run(out), settings)
-    else:
-        run = _started(out, settings, dataset, tokenizer, overwrite)
-    if run.finished:
-        _say(f"{run.path} is finished already: nothing to do.")
-        return run
-    tokens = token_cache(dataset, run.load_tokenizer(), tokenizer.max_length)
-    _fit(run, tokens, model, batches, training)
-    _finish(run, tokens)
-    return run
 
 
-def _settings(dataset: TextDataset, sections: dict[str, Any]) -> dict[str, Any]:
+def tokenizer_for(out: Path, make: Callable[[], Tokenizer], *, resume: bool) -> Tokenizer:
+    """The tokenizer of the run in `out` if it is to go on, else a new one."""
+    path = Path(out) / "tokenizer.json"
+    return load_tokenizer(path) if resume and path.is_file() else make()
+
+
+def _settings(task: Task, sections: Mapping[str, Any]) -> dict[str, Any]:
     """The content of config.json."""
     producer = {name: version(name) for name in ("keras", "tensorflow", "tokenizers", "numpy")}
     return {
         "format": RUN_FORMAT,
         "producer": {"kerasllm": __version__, "python": platform.python_version(), **producer},
-        "task": "text-classification",
-        "labels": list(dataset.labels),
-        "multi_label": dataset.multi_label,
-        **sections,
-        "examples": {name: len(split) for name, split in dataset.splits.items()},
-        "fingerprint": dataset.fingerprint,
+        "task": task.name,
+        "labels": list(task.labels),
+        "multi_label": task.multi_label,
+        **{name: to_settings(config) for name, config in sections.items()},
+        "examples": dict(task.examples),
+        "fingerprint": task.fingerprint,
     }
 
 
-def _started(
-    out: Path, settings: dict[str, Any], dataset: TextDataset, tokenizer: TokenizerConfig, overwrite: bool
-) -> Run:
+def _started(out: Path, settings: dict[str, Any], task: Task, overwrite: bool) -> Run:
     """A new RUN folder with its configuration and its tokenizer: both are there, or no folder at all."""
     with new_folder(out, overwrite=overwrite) as folder:
-        save_tokenizer(make_tokenizer(dataset.splits["train"].texts, tokenizer), folder / "tokenizer.json")
+        save_tokenizer(task.tokenizer, folder / "tokenizer.json")
         (folder / "config.json").write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
     return Run(out)
 
@@ -189,7 +244,7 @@ def _started(
 def _continued(run: Run, settings: dict[str, Any]) -> Run:
     """The run that is there, if it was started with these settings."""
     before = check_format(run).config
-    for section in _SECTIONS:
+    for section in (name for name in settings if name not in _FOUND):
         old, new = before.get(section), settings[section]
         if old == new:
             continue
@@ -197,10 +252,10 @@ def _continued(run: Run, settings: dict[str, Any]) -> Run:
             raise ValueError(
                 f"A run can only go on with the same data. Received: {run.path}, whose data changed since."
             )
-        name = next(name for name in new if (old or {}).get(name) != new[name])
+        name, here, there = _first_difference(section, new, old)
         raise ValueError(
-            f"A run can only go on with the settings that it was started with. Received: {section}.{name} = "
-            f"{new[name]}, where {run.path} has {(old or {}).get(name)}. Name that value, or another --out."
+            f"A run can only go on with the settings that it was started with. Received: {name} = {here}, "
+            f"where {run.path} has {there}. Name that value, or another --out."
         )
     for pattern in _HALF_WRITTEN:
         for path in run.path.glob(pattern):
@@ -208,31 +263,30 @@ def _continued(run: Run, settings: dict[str, Any]) -> Run:
     return run
 
 
-def _fit(
-    run: Run, tokens: dict[str, TokenSplit], model: ClassifierConfig, batch: BatchConfig, training: TrainingConfig
-) -> None:
+def _first_difference(name: str, new: Any, old: Any) -> tuple[str, Any, Any]:
+    """The dotted name of the first setting that differs, and both its values."""
+    if not isinstance(new, dict):
+        return name, new, old
+    old = old or {}
+    differs = next((key for key in new if old.get(key) != new[key]), None)
+    return (
+        (name, new, old) if differs is None else _first_difference(f"{name}.{differs}", new[differs], old.get(differs))
+    )
+
+
+def _fit(run: Run, task: Task, training: TrainingConfig) -> None:
     """Fits epoch after epoch, from the last checkpoint if there is one, until the last or no better one comes."""
     from .fitting import Trainer
 
-    table = None
-    if model.vectors:
-        table, share = initial_vectors(model.vectors, run.load_tokenizer(), model.embedding_dim, training.seed)
-        _say(f"{share:.1%} of the vocabulary is in {model.vectors}.")
-    size, classes = vocab_size(run.load_tokenizer()), len(run.labels)
-    trainer = Trainer(
-        lambda: build_classifier(model, vocab_size=size, classes=classes, vectors=table),
-        training,
-        steps=steps(tokens["train"], batch),
-        multi_label=run.multi_label,
-    )
+    trainer = Trainer(task, training)
     checkpoint = latest_checkpoint(run.path / "checkpoints")
     history: list[Row] = checkpoint.progress["history"] if checkpoint else []
     if checkpoint:
         trainer.restore(checkpoint.arrays)
-        _say(f"Going on after epoch {checkpoint.epoch}.")
+        say(f"Going on after epoch {checkpoint.epoch}.")
         _publish(run, history)  # the kill may have come between the checkpoint and these
     while not _is_over(history, training):
-        history.append(_epoch(trainer, len(history), run, tokens, batch, training))
+        history.append(_epoch(trainer, len(history), task))
         if best_epoch(history) == len(history):
             trainer.save(run.path / "model.keras")
         progress = {"history": history}
@@ -246,7 +300,7 @@ def _fit(
 
 def _publish(run: Run, history: list[Row]) -> None:
     write_history(run.path / "history.csv", history)
-    save_curves(run.path / "curves.png", history, score_column(run.multi_label))
+    save_curves(run.path / "curves.png", history, score_column(history[0]))
 
 
 def _is_over(history: list[Row], training: TrainingConfig) -> bool:
@@ -256,47 +310,34 @@ def _is_over(history: list[Row], training: TrainingConfig) -> bool:
     return len(history) >= training.epochs or 0 < training.patience <= waited
 
 
-def _epoch(
-    trainer: "Trainer",
-    epoch: int,
-    run: Run,
-    tokens: dict[str, TokenSplit],
-    batch: BatchConfig,
-    training: TrainingConfig,
-) -> Row:
+def _epoch(trainer: "Trainer", epoch: int, task: Task) -> Row:
     """Fits an epoch, counted from 0, and scores it on the validation split."""
-    split, start = tokens["train"], time.perf_counter()
-    weights = balanced_weights(split.labels, len(run.labels)).tolist() if training.balance_classes else None
-    examples = batches(split, batch, training=True, seed=training.seed, epoch=epoch, class_weights=weights)
-    loss = trainer.epoch(epoch, examples)
+    start = time.perf_counter()
+    loss = trainer.epoch(epoch, task.batches(epoch))
     seconds = time.perf_counter() - start
-    scores = _scores(run, trainer.portable, tokens["validation"])
+    scores = task.report(trainer.portable, "validation")
     row = {
         "epoch": epoch + 1,
         "train_loss": loss,
         "validation_loss": scores["loss"],
-        score_column(run.multi_label): headline(scores, run.multi_label),
+        f"validation_{task.score}": scores[task.score],
         "learning_rate": trainer.learning_rate(),
-        "tokens_per_second": round(int(split.offsets[-1]) / seconds),
+        "tokens_per_second": round(task.tokens() / seconds),
     }
     show_row(row)
     return row
 
 
-def _scores(run: Run, model: Any, split: TokenSplit) -> dict[str, Any]:
-    probabilities = activate(predict_logits(model, split), run.multi_label)
-    return classification_metrics(split.labels, probabilities, run.labels, run.multi_label)
-
-
-def _finish(run: Run, tokens: dict[str, TokenSplit]) -> None:
+def _finish(run: Run, task: Task) -> None:
     """Scores the best epoch; metrics.json says that the run is finished."""
     model = run.load_model()
     history = read_history(run.path / "history.csv")
-    metrics = {name: _scores(run, model, split) for name, split in tokens.items() if name != "train"}
+    metrics = {name: task.report(model, name) for name in task.examples if name != "train"}
     report = {"epochs": len(history), "best_epoch": best_epoch(history), "parameters": model.count_params(), **metrics}
     with replace_file(run.path / "metrics.json") as path:
         path.write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
-def _say(note: str) -> None:
+def say(note: str) -> None:
+    """Tells the user something that is worth knowing, but no result."""
     console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)

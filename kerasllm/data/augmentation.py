@@ -4,7 +4,7 @@ Source: the swap and deletion of "EDA: Easy Data Augmentation Techniques for Boo
 Classification Tasks", Wei and Zou 2019.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -59,7 +59,7 @@ def augment(split: Split, config: AugmentationConfig, seed: int) -> Split:
             if altered != text:
                 texts.append(altered)
                 rows.append(row)
-    return Split(texts, split.labels[np.array(rows, dtype=np.int64)])
+    return replace(split.take(np.array(rows, dtype=np.int64)), texts=texts)
 
 
 def _alter(text: str, config: AugmentationConfig, random: Random) -> str:

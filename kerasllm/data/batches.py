@@ -62,9 +62,10 @@ def batches(
         class_weights: A weight a class, which becomes the weight of each of its examples (not for multi-label).
 
     Returns:
-        Elements `({"input_ids": int32 [batch, sequence], "attention_mask": int32 [batch, sequence]}, labels)`, and a
-        third item, float32 [batch], with class weights. `sequence` is the longest of the batch, rounded up to
-        `config.multiple`; padding is on the right.
+        Elements `({"input_ids": int32 [batch, sequence], "attention_mask": int32 [batch, sequence]}, labels)`, with
+        `token_type_ids` beside them where the split has types, and a third item, float32 [batch], with class weights.
+        `sequence` is the longest of the batch, rounded up to `config.multiple`; padding is on the right. Labels of
+        tokens are int32 [batch, sequence], -1 at padding.
     """
     tf = require("train", "tensorflow")
     count = steps(split, config)
@@ -79,7 +80,7 @@ def batches(
     def make(number: np.ndarray) -> tuple[np.ndarray, ...]:
         which, position = divmod(int(number), count)
         rows = plan(which)[position]
-        batch = (*pad(split, rows, config.multiple), split.labels[rows])
+        batch = (*pad(split, rows, config.multiple).values(), padded_labels(split, rows, config.multiple))
         return batch if weights is None else (*batch, weights[rows])
 
     dataset = numbers.map(_as_tensors(tf, make, split, weights is not None), num_parallel_calls=2, deterministic=True)
@@ -116,8 +117,8 @@ def in_dataset_order(outputs: np.ndarray, split: TokenSplit, config: BatchConfig
     return restored
 
 
-def pad(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """The token ids of some examples, filled up on the right.
+def pad(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> dict[str, np.ndarray]:
+    """The tokens of some examples, filled up on the right.
 
     Args:
         split: The token arrays.
@@ -125,15 +126,36 @@ def pad(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> tuple[np.ndar
         multiple: Round the width up to a multiple of this.
 
     Returns:
-        Ids and mask (1 token, 0 padding), both int32 [batch, sequence].
+        "input_ids", "attention_mask" (1 token, 0 padding) and, where the split has types, "token_type_ids" (0 at
+        padding), all int32 [batch, sequence].
     """
+    places, mask = _places(split, rows, multiple)
+    arrays = {"input_ids": _spread(split.ids, places, mask, split.pad_id), "attention_mask": mask.astype(np.int32)}
+    if split.types is not None:
+        arrays["token_type_ids"] = _spread(split.types, places, mask, 0)
+    return arrays
+
+
+def padded_labels(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> np.ndarray:
+    """The labels of some examples: [batch, ...] as they are, or int32 [batch, sequence] of tokens, -1 at padding."""
+    if not split.per_token:
+        return split.labels[rows]
+    return _spread(split.labels, *_places(split, rows, multiple), -1)
+
+
+def _places(split: TokenSplit, rows: np.ndarray, multiple: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each token of a batch lies in the split's arrays, int64, and which are no padding, both [batch, width]."""
     starts, lengths = split.offsets[rows], split.offsets[rows + 1] - split.offsets[rows]
     width = -(-int(lengths.max(initial=1)) // multiple) * multiple
     columns = np.arange(width)
-    mask = columns < lengths[:, None]
-    ids = np.full(mask.shape, split.pad_id, np.int32)
-    ids[mask] = split.ids[(starts[:, None] + columns)[mask]]
-    return ids, mask.astype(np.int32)
+    return starts[:, None] + columns, columns < lengths[:, None]
+
+
+def _spread(values: np.ndarray, places: np.ndarray, mask: np.ndarray, filler: int) -> np.ndarray:
+    """The values of the tokens of a batch, int32 [batch, width], and `filler` elsewhere."""
+    spread = np.full(mask.shape, filler, np.int32)
+    spread[mask] = values[places[mask]]
+    return spread
 
 
 def example_weights(labels: np.ndarray, class_weights: Sequence[float]) -> np.ndarray:
@@ -164,14 +186,15 @@ def _check_single_label(labels: np.ndarray) -> None:
 
 def _as_tensors(tf: Any, make: Callable, split: TokenSplit, weighted: bool) -> Callable:
     """Wraps numpy's `make` for `Dataset.map`, with the types and shapes that TensorFlow can't see."""
-    dtypes = [tf.int32, tf.int32, tf.as_dtype(split.labels.dtype), *([tf.float32] * weighted)]
-    shapes = [[None, None], [None, None], [None, *split.labels.shape[1:]], [None]]
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if split.types is not None else [])]
+    dtypes = [*[tf.int32] * len(names), tf.as_dtype(split.labels.dtype), *([tf.float32] * weighted)]
+    shape = [None, None] if split.per_token else [None, *split.labels.shape[1:]]
+    shapes = [*[[None, None]] * len(names), shape, [None]]
 
     def element(number: Any) -> tuple:
         tensors = tf.numpy_function(make, [number], dtypes, stateful=False)
-        for tensor, shape in zip(tensors, shapes, strict=False):
-            tensor.set_shape(shape)
-        ids, mask, *rest = tensors
-        return ({"input_ids": ids, "attention_mask": mask}, *rest)
+        for tensor, size in zip(tensors, shapes, strict=False):
+            tensor.set_shape(size)
+        return (dict(zip(names, tensors, strict=False)), *tensors[len(names) :])
 
     return element

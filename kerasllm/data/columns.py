@@ -17,6 +17,8 @@ LABEL_NAMES = (
     *("label", "labels", "class", "category", "sentiment", "intent", "target", "topic", "emotion", "rating"),
     *("stars", "tag", "tags"),
 )
+# First and second texts of tasks on two, where no column has one of the names above.
+PAIR_NAMES = (("sentence1", "sentence2"), ("text1", "text2"), ("premise", "hypothesis"), ("text_a", "text_b"))
 _WHOLE_NUMBER = re.compile(r"[+-]?\d+")
 
 
@@ -29,16 +31,20 @@ class Examples:
         classes: The classes of each example, as the source writes them (the number 1 is "1").
         several: Whether the source can give an example more or fewer classes than one.
         called: What the source calls a class, where it has both numbers and names.
+        pairs: The second text of each example, for tasks on two texts.
     """
 
     texts: list[str]
     classes: list[tuple[str, ...]]
     several: bool = False
     called: dict[str, str] = field(default_factory=dict)
+    pairs: list[str] | None = None
 
     def take(self, rows: list[int]) -> "Examples":
         """The examples at the indices `rows`."""
-        return replace(self, texts=[self.texts[row] for row in rows], classes=[self.classes[row] for row in rows])
+        pairs = None if self.pairs is None else [self.pairs[row] for row in rows]
+        classes = [self.classes[row] for row in rows]
+        return replace(self, texts=[self.texts[row] for row in rows], classes=classes, pairs=pairs)
 
     def renamed(self, called: dict[str, str]) -> "Examples":
         """The same examples, with each class that `called` has under its name there."""
@@ -46,7 +52,13 @@ class Examples:
 
 
 def examples(
-    table: Table, where: str, *, text: str | None = None, label: str | None = None, separator: str | None = None
+    table: Table,
+    where: str,
+    *,
+    text: str | None = None,
+    pair: str | None = None,
+    label: str | None = None,
+    separator: str | None = None,
 ) -> Examples:
     """Takes the texts and classes out of a table.
 
@@ -56,6 +68,7 @@ def examples(
         table: Columns of one length.
         where: What to call the table in an error.
         text: The column of texts; guessed if not named.
+        pair: The column of second texts; none if not named, unless the columns are called as those of two texts are.
         label: The column of labels; guessed if not named.
         separator: Splits a label that is a string into several.
 
@@ -63,12 +76,15 @@ def examples(
         ValueError: There is no such column, or a value in it is no text or no label.
     """
     label_column = _choose(table, label, LABEL_NAMES, "label", where)
+    if text is None and pair is None:
+        text, pair = next((names for names in PAIR_NAMES if all(name in table for name in names)), (None, None))
     text_column = _choose(table, text, TEXT_NAMES, "text", where, taken=label_column)
-    texts = [_text(value, row, text_column, where) for row, value in enumerate(table[text_column], start=1)]
+    texts = _texts(table, text_column, where)
+    pairs = None if pair is None else _texts(table, _choose(table, pair, (), "pair", where), where)
     values = table[label_column]
     classes = [_classes(value, separator, row, label_column, where) for row, value in enumerate(values, start=1)]
     several = separator is not None or any(_is_list(value) for value in values)
-    return Examples(texts, classes, several, _called(classes, table.get(f"{label_column}_name")))
+    return Examples(texts, classes, several, _called(classes, table.get(f"{label_column}_name")), pairs)
 
 
 def in_order(classes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -144,6 +160,10 @@ def _called(classes: list[tuple[str, ...]], names: list[Any] | None) -> dict[str
         pairs.update(zip(numbers, beside, strict=True))
     called = dict(pairs)
     return called if len(pairs) == len(called) == len(set(called.values())) else {}
+
+
+def _texts(table: Table, column: str, where: str) -> list[str]:
+    return [_text(value, row, column, where) for row, value in enumerate(table[column], start=1)]
 
 
 def _text(value: Any, row: int, column: str, where: str) -> str:

@@ -14,17 +14,20 @@ class Split:
     Attributes:
         texts: One string an example.
         labels: int64 [examples], the index of each example's class; or float32 0/1 [examples, classes] if multi-label.
+        pairs: The second text of each example, for a task on two texts.
     """
 
     texts: list[str]
     labels: np.ndarray
+    pairs: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def take(self, rows: np.ndarray) -> "Split":
         """The examples at the indices `rows`, in that order."""
-        return Split([self.texts[row] for row in rows], self.labels[rows])
+        pairs = None if self.pairs is None else [self.pairs[row] for row in rows]
+        return Split([self.texts[row] for row in rows], self.labels[rows], pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,7 @@ class TextDataset:
         for name in sorted(self.splits):
             split = self.splits[name]
             digest.update(f"\n{name} {len(split)}\n".encode())
-            for text in split.texts:
+            for text in (*split.texts, *(split.pairs or ())):
                 data = text.encode("utf-8", "surrogatepass")
                 digest.update(len(data).to_bytes(8, "little"))
                 digest.update(data)

@@ -25,6 +25,8 @@ class DataConfig:
     """builtin:reviews, tfds:NAME/CONFIG, or a file or folder: csv, tsv, jsonl, parquet, txt (each also .gz)."""
     text_column: str | None = None
     """The column of texts, where its name can't be guessed."""
+    pair_column: str | None = None
+    """The column of second texts, for a task on two texts, where its name can't be guessed."""
     label_column: str | None = None
     """The column of labels, where its name can't be guessed."""
     label_separator: str | None = None
@@ -117,7 +119,9 @@ def _read(
         multi_label = any(given.several for given in found.values())
         labels = tuple(called.get(name, name) for name in in_order(found["train"].classes))
     splits = {
-        split: Split(given.texts, as_labels(given.renamed(called), labels, multi_label, _where(config, split)))
+        split: Split(
+            given.texts, as_labels(given.renamed(called), labels, multi_label, _where(config, split)), given.pairs
+        )
         for split, given in found.items()
     }
     return TextDataset(name=config.source, labels=labels, multi_label=multi_label, splits=splits, notes=tuple(notes))
@@ -147,17 +151,21 @@ def _builtin(name: str, seed: int) -> dict[str, Table]:
 def _examples(table: Table, split: str, config: DataConfig, notes: list[str]) -> Examples | None:
     """A split's cleaned examples without empty texts; None for a split whose labels are kept secret (-1)."""
     where = _where(config, split)
-    given = examples(table, where, text=config.text_column, label=config.label_column, separator=config.label_separator)
+    columns = {"text": config.text_column, "pair": config.pair_column, "label": config.label_column}
+    given = examples(table, where, **columns, separator=config.label_separator)
     if split != "train" and all(classes == ("-1",) for classes in given.classes):
         notes.append(f"Left out the {split} split: its labels are all -1, not given.")
         return None
-    texts = [clean(text) for text in given.texts] if config.clean else given.texts
+    if config.clean:
+        pairs = None if given.pairs is None else [clean(text) for text in given.pairs]
+        given = replace(given, texts=[clean(text) for text in given.texts], pairs=pairs)
+    texts = given.texts
     kept = [row for row, text in enumerate(texts) if text and not text.isspace()]
     if not kept:
         raise ValueError(f"Data must hold at least one text. Received: {where}, where every text is empty.")
     if len(kept) < len(texts):
         notes.append(f"Dropped {len(texts) - len(kept):,} of {len(texts):,} examples of the {split} split: empty text.")
-    return replace(given, texts=texts).take(kept)
+    return given.take(kept)
 
 
 def _where(config: DataConfig, split: str) -> str:
@@ -196,9 +204,9 @@ def _limited(dataset: TextDataset, config: DataConfig) -> TextDataset:
 def _report_overlap(dataset: TextDataset, drop: bool) -> TextDataset:
     """Notes how many texts of the other splits are in train too, and takes them out of it if asked to."""
     train, notes = dataset.splits["train"], list(dataset.notes)
-    known, shared = set(train.texts), set()
+    known, shared = set(_contents(train)), set()
     for name, split in dataset.splits.items():
-        common = [text for text in split.texts if text in known] if name != "train" else []
+        common = [content for content in _contents(split) if content in known] if name != "train" else []
         if common:
             shared.update(common)
             notes.append(f"{len(common):,} of {len(split):,} {name} texts are in the training split too.")
@@ -206,7 +214,12 @@ def _report_overlap(dataset: TextDataset, drop: bool) -> TextDataset:
         notes.append(f"{len(train) - len(known):,} of {len(train):,} training texts repeat another one.")
     splits = dataset.splits
     if drop and shared:
-        kept = [row for row, text in enumerate(train.texts) if text not in shared]
+        kept = [row for row, content in enumerate(_contents(train)) if content not in shared]
         notes.append(f"Dropped {len(train) - len(kept):,} training examples for that.")
         splits = {**splits, "train": train.take(np.array(kept, dtype=np.int64))}
     return replace(dataset, splits=splits, notes=tuple(notes))
+
+
+def _contents(split: Split) -> list[tuple[str, ...]]:
+    """The one or two texts of each example."""
+    return list(zip(split.texts, strict=True) if split.pairs is None else zip(split.texts, split.pairs, strict=True))

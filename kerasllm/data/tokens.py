@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..atomic import new_folder
-from ..tokenizer import encode, pad_id, tokenizer_json, vocab_size
+from ..tokenizer import encode, encode_pairs, pad_id, tokenizer_json, vocab_size
 from .dataset import Split, TextDataset
 
 _FORMAT = 1  # goes into the key: raise it when the files' meaning changes
@@ -24,17 +24,22 @@ class TokenSplit:
     Attributes:
         ids: uint16 or int32 [tokens], memory-mapped; example i is `ids[offsets[i]:offsets[i + 1]]`.
         offsets: int64 [examples + 1].
-        labels: int64 [examples], or float32 0/1 [examples, classes] if multi-label.
+        labels: What the task asks for, [examples, ...]: int64 class indices, or float32 0/1 [examples, classes] if
+            multi-label. With `per_token`, int32 [tokens] beside `ids`, where -1 asks for nothing.
         pad_id: The id that fills up a batch.
+        types: uint8 [tokens] beside `ids`: 0 for the first text of an example, 1 for the second; None: one text.
+        per_token: Whether there is a label a token.
     """
 
     ids: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
     pad_id: int = 0
+    types: np.ndarray | None = None
+    per_token: bool = False
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.offsets) - 1
 
     @property
     def lengths(self) -> np.ndarray:
@@ -66,29 +71,42 @@ def token_cache(
             _checksums(new).write_text(json.dumps(_digests(new)))
     padding = pad_id(tokenizer)
     return {
-        name: TokenSplit(np.load(ids, mmap_mode="r"), np.load(offsets), dataset.splits[name].labels, padding)
-        for name in dataset.splits
-        for ids, offsets in [_files(entry, name)]
+        name: TokenSplit(
+            _read(entry, name, "ids"),
+            np.load(_file(entry, name, "offsets")),
+            split.labels,
+            padding,
+            None if split.pairs is None else _read(entry, name, "types"),
+        )
+        for name, split in dataset.splits.items()
     }
 
 
 def _write(folder: Path, name: str, split: Split, tokenizer: Tokenizer, max_length: int) -> None:
     dtype = np.uint16 if vocab_size(tokenizer) <= 2**16 else np.int32
-    lengths, chunks = [], [np.empty(0, dtype)]
+    lengths, ids, types = [], [np.empty(0, dtype)], [np.empty(0, np.uint8)]
     for start in range(0, len(split), _CHUNK):
-        encoded = encode(tokenizer, split.texts[start : start + _CHUNK], max_length)
-        lengths += [len(ids) for ids in encoded]
-        chunks.append(np.concatenate(encoded).astype(dtype))
-    ids, offsets = _files(folder, name)
-    np.save(ids, np.concatenate(chunks))
-    np.save(offsets, np.cumsum([0, *lengths], dtype=np.int64))
+        chunk = slice(start, start + _CHUNK)
+        if split.pairs is None:
+            encoded = encode(tokenizer, split.texts[chunk], max_length)
+        else:
+            rows = encode_pairs(tokenizer, split.texts[chunk], split.pairs[chunk], max_length)
+            encoded = [row for row, _ in rows]
+            types.append(np.concatenate([segments for _, segments in rows]).astype(np.uint8))
+        lengths += [len(row) for row in encoded]
+        ids.append(np.concatenate(encoded).astype(dtype))
+    np.save(_file(folder, name, "ids"), np.concatenate(ids))
+    np.save(_file(folder, name, "offsets"), np.cumsum([0, *lengths], dtype=np.int64))
+    if split.pairs is not None:
+        np.save(_file(folder, name, "types"), np.concatenate(types))
 
 
 def _is_whole(entry: Path, dataset: TextDataset) -> bool:
     """Whether every file of the entry is there with the checksum that it was written with."""
     try:
         expected = json.loads(_checksums(entry).read_bytes())
-        return expected == _digests(entry) and len(expected) == 2 * len(dataset.splits)
+        files = sum(2 if split.pairs is None else 3 for split in dataset.splits.values())
+        return expected == _digests(entry) and len(expected) == files
     except (OSError, ValueError):
         return False
 
@@ -106,8 +124,12 @@ def _key(dataset: TextDataset, tokenizer: Tokenizer, max_length: int) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def _files(entry: Path, name: str) -> tuple[Path, Path]:
-    return entry / f"{name}.ids.npy", entry / f"{name}.offsets.npy"
+def _file(entry: Path, name: str, part: str) -> Path:
+    return entry / f"{name}.{part}.npy"
+
+
+def _read(entry: Path, name: str, part: str) -> np.ndarray:
+    return np.load(_file(entry, name, part), mmap_mode="r")
 
 
 def _checksums(entry: Path) -> Path:

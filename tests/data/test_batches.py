@@ -28,7 +28,7 @@ LENGTHS = np.random.default_rng(0).integers(1, 60, size=997).tolist()
 def test_padding_against_a_plain_loop(lengths, multiple, random):
     split = tokens(lengths, pad_id=7)
     rows = np.array(random.sample(range(len(lengths)), random.randint(1, len(lengths))))
-    ids, mask = pad(split, rows, multiple)
+    ids, mask = pad(split, rows, multiple).values()
     assert ids.dtype == mask.dtype == np.int32
     assert ids.shape == mask.shape
     assert ids.shape[1] % multiple == 0
@@ -167,3 +167,18 @@ def test_several_devices_share_each_batch():
         assert sorted(seen) == list(range(101))
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=100)
+
+
+def test_segments_and_labels_of_tokens_are_padded_beside_their_tokens():
+    split = TokenSplit(
+        np.array([5, 6, 7, 8], np.int32),
+        np.array([0, 1, 4]),
+        np.array([1, 2, -1, 3], np.int32),
+        types=np.array([0, 0, 1, 1], np.uint8),
+        per_token=True,
+    )
+    ((inputs, labels),) = batches(split, BatchConfig(batch_size=2), training=False)
+    assert len(split) == 2
+    assert inputs["input_ids"].numpy().tolist() == [[5, 0, 0], [6, 7, 8]]
+    assert inputs["token_type_ids"].numpy().tolist() == [[0, 0, 0], [0, 1, 1]]
+    assert labels.numpy().tolist() == [[1, -1, -1], [2, -1, 3]]

@@ -1,0 +1,145 @@
+"""Text classification: one text, or two together, to its class or classes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from tokenizers import Tokenizer
+
+from ..data.batches import BatchConfig, balanced_weights, batches, steps
+from ..data.dataset import TextDataset
+from ..data.tokens import TokenSplit, token_cache
+from ..metrics import activate, classification_metrics
+from ..run import predict_logits
+from .pooling import pool
+from .task import Task
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from ..encoder import Encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationHead:
+    """What stands between an encoder's hidden states and the logits."""
+
+    pooling: Literal["mean", "cls"] = "mean"
+    """What stands for the text: the mean of its tokens' states, or the first token's."""
+    dropout: float = 0.1
+    """Share of the pooled state that is dropped in training, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+
+
+class ClassificationTask(Task):
+    """Labelled texts, and any model that gives each of them a logit a class."""
+
+    name = "text-classification"
+
+    def __init__(
+        self,
+        dataset: TextDataset,
+        tokenizer: Tokenizer,
+        build: "Callable[[], keras.Model]",
+        batches: BatchConfig,
+        *,
+        max_length: int,
+        label_smoothing: float = 0.0,
+        balance_classes: bool = False,
+        seed: int = 0,
+    ):
+        """Ties data and model together; nothing is tokenized before it is needed.
+
+        Args:
+            dataset: The labelled texts.
+            tokenizer: What the model's ids mean.
+            build: Makes a fresh model with logits [batch, classes].
+            batches: How examples are put together.
+            max_length: Tokens kept of an example.
+            label_smoothing: Share of certainty that goes from the true label to all of them, 0 to 1.
+            balance_classes: Weigh the examples so that every class counts the same.
+            seed: Draws the order of examples.
+
+        Raises:
+            ValueError: Balanced classes of multi-label data.
+        """
+        if balance_classes and dataset.multi_label:
+            raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
+        self.build = build  # type: ignore[method-assign]
+        self.tokenizer, self.max_length = tokenizer, max_length
+        self.labels, self.multi_label = dataset.labels, dataset.multi_label
+        self.score = "f1" if dataset.multi_label else "accuracy"
+        self.examples = {name: len(split) for name, split in dataset.splits.items()}
+        self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
+        self._dataset, self._batches, self._seed = dataset, batches, seed
+        self._smoothing, self._balance = label_smoothing, balance_classes
+
+    def build(self) -> "keras.Model":
+        """A fresh classifier."""
+        raise NotImplementedError  # each task has its own
+
+    def loss(self) -> Any:
+        """Cross-entropy with label smoothing: of a softmax, or of each class's sigmoid if multi-label."""
+        import keras
+
+        smoothing = self._smoothing
+        if self.multi_label:
+            return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing)
+
+        def cross_entropy(labels: Any, logits: Any) -> Any:
+            truth = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), logits.shape[-1])
+            return keras.losses.categorical_crossentropy(truth, logits, from_logits=True, label_smoothing=smoothing)
+
+        return cross_entropy
+
+    def steps(self) -> int:
+        """Batches in a pass over the training split."""
+        return steps(self._tokens["train"], self._batches)
+
+    def tokens(self) -> int:
+        """Tokens in a pass over the training split, padding not counted."""
+        return int(self._tokens["train"].offsets[-1])
+
+    def batches(self, epoch: int) -> "tf.data.Dataset":
+        """Training batches from an epoch on, without end."""
+        split = self._tokens["train"]
+        weights = balanced_weights(split.labels, len(self.labels)).tolist() if self._balance else None
+        return batches(split, self._batches, training=True, seed=self._seed, epoch=epoch, class_weights=weights)
+
+    def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
+        """What `classification_metrics` returns, and "f1" (micro) beside it if multi-label."""
+        tokens = self._tokens[split]
+        probabilities = activate(predict_logits(model, tokens), self.multi_label)
+        scores = classification_metrics(tokens.labels, probabilities, self.labels, self.multi_label)
+        return scores | ({"f1": scores["micro"]["f1"]} if self.multi_label else {})
+
+    @cached_property
+    def _tokens(self) -> dict[str, TokenSplit]:
+        return token_cache(self._dataset, self.tokenizer, self.max_length)
+
+
+def encoder_classifier(encoder: "Encoder", head: ClassificationHead, classes: int) -> "keras.Model":
+    """An encoder with one logit a class: pooling, dropout, a dense layer.
+
+    Args:
+        encoder: What reads the text.
+        head: How its states become one.
+        classes: Number of logits.
+
+    Returns:
+        A model from the encoder's inputs, int32 [batch, sequence], to "logits" [batch, classes].
+    """
+    import keras
+
+    inputs = encoder.inputs()
+    states = encoder.hidden_state(encoder.backbone(), inputs)
+    pooled = pool(states, inputs["attention_mask"], head.pooling)
+    pooled = keras.layers.Dropout(head.dropout, name="head_dropout")(pooled)
+    initializer = keras.initializers.TruncatedNormal(stddev=0.02)  # as the encoder's own layers
+    logits = keras.layers.Dense(classes, kernel_initializer=initializer, name="logits")(pooled)
+    return keras.Model(inputs, logits, name="encoder_classifier")
