@@ -11,6 +11,7 @@ from typing import Any, Literal
 from .extras import require
 
 Architecture = Literal["bert", "distilbert", "roberta", "albert", "electra"]
+Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
 SEGMENTED = ("bert", "albert", "electra")  # architectures that tell a first text from a second one
 FACTORISED = ("albert", "electra")  # those whose embeddings may be narrower than their layers
 
@@ -30,8 +31,21 @@ class BackboneConfig:
     segments: int = 2
     groups: int = 1
     dropout: float = 0.1
-    activation: Literal["gelu", "gelu_tanh", "relu", "silu"] = "gelu"
+    activation: Activation = "gelu"
     epsilon: float = 1e-12
+
+    def __post_init__(self) -> None:
+        if self.hidden % self.heads:
+            raise ValueError(
+                f"The hidden size must be a multiple of the attention heads. Received: {self.hidden} and {self.heads}."
+            )
+        if self.layers % self.groups:
+            raise ValueError(
+                f"Layers must be a multiple of the groups that share weights. "
+                f"Received: {self.layers} and {self.groups}."
+            )
+        if self.positions < 1:
+            raise ValueError(f"An encoder must have a position at least. Received: {self.positions}.")
 
 
 def build_backbone(config: BackboneConfig) -> Any:

@@ -4,9 +4,10 @@ It splits and lower-cases as Devlin et al. 2018 (BERT) do, cuts words into WordP
 as "[CLS] text [SEP]" and pairs as "[CLS] first [SEP] second [SEP]".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
@@ -37,16 +38,12 @@ def train_bert_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Token
     return _complete(tokenizer)
 
 
-def read_vocabulary(
-    path: Path, *, lowercase: bool, strip_accents: bool | None = None, chinese: bool = True
-) -> Tokenizer:
+def read_vocabulary(path: Path, **options: Any) -> Tokenizer:
     """Builds the tokenizer of a vocab.txt: a token a line, its id the number of the line.
 
     Args:
         path: The file.
-        lowercase: Lower-case texts first.
-        strip_accents: Take accents off letters; None: where it lower-cases, as BERT does.
-        chinese: Make every Chinese character a word.
+        **options: Those of `make_bert_tokenizer`.
 
     Returns:
         The tokenizer.
@@ -55,12 +52,36 @@ def read_vocabulary(
         ValueError: A token that BERT needs is not there, or a line is there twice.
     """
     words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    vocab = {word.removesuffix("\r"): index for index, word in enumerate(words)}
+    try:
+        return make_bert_tokenizer([word.removesuffix("\r") for word in words], **options)
+    except ValueError as error:
+        raise ValueError(f"{error} It was read from {path}.") from error
+
+
+def make_bert_tokenizer(
+    words: Sequence[str], *, lowercase: bool, strip_accents: bool | None = None, chinese: bool = True
+) -> Tokenizer:
+    """Builds BERT's tokenizer of its vocabulary.
+
+    Args:
+        words: The tokens in the order of their ids.
+        lowercase: Lower-case texts first.
+        strip_accents: Take accents off letters; None: where it lower-cases, as BERT does.
+        chinese: Make every Chinese character a word.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        ValueError: A token that BERT needs is not there, or one is there twice.
+    """
+    vocab = {word: index for index, word in enumerate(words)}
     missing = [word for word in SPECIAL[:4] if word not in vocab]
     if missing or len(vocab) < len(words):
-        what = f"without {', '.join(missing)}" if missing else f"with {len(words) - len(vocab)} lines twice"
+        what = f"without {', '.join(missing)}" if missing else f"with {len(words) - len(vocab)} twice"
         raise ValueError(
-            f"A vocab.txt must hold each token once, BERT's special ones among them. Received: {path}, {what}."
+            f"A vocabulary must hold each token once, BERT's special ones among them. Received: {len(words)} tokens, "
+            f"{what}."
         )
     tokenizer = Tokenizer(models.WordPiece(vocab, unk_token=UNK))
     tokenizer.normalizer = normalizers.BertNormalizer(

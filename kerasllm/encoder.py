@@ -16,8 +16,11 @@ from .backbones import (
     set_dropout,
 )
 from .extras import require
-from .pretrained import read_pretrained
-from .tokenizer import vocab_size
+from .pretrained.huggingface import read_pretrained
+from .pretrained.kerashub import is_preset_name, read_preset
+from .pretrained.runs import read_run
+from .pretrained.settings import read_json
+from .tokenizer import tokenizer_json, vocab_size
 
 # Layers, heads, width and inner width of encoders that train on a CPU (Turc et al. 2019, Well-Read Students Learn
 # Better, measured such sizes), and tokens that they read at most.
@@ -132,8 +135,8 @@ def open_encoder(config: EncoderConfig, tokenizer: Tokenizer | None = None) -> E
 
     Args:
         config: Which one.
-        tokenizer: For an encoder from scratch: the tokenizer that its texts are read with, of `train_bert_tokenizer`
-            or any other. Other encoders have their own.
+        tokenizer: What an encoder from scratch reads its texts with (`train_bert_tokenizer` trains one), or a preset
+            whose own cannot be read. Other encoders have their own.
 
     Returns:
         The encoder.
@@ -144,17 +147,34 @@ def open_encoder(config: EncoderConfig, tokenizer: Tokenizer | None = None) -> E
     """
     if config.encoder in PRESETS:
         return _from_scratch(config, tokenizer)
-    if tokenizer is not None:
+    model, own = _pretrained(config.encoder)
+    if own is not None and tokenizer is not None and tokenizer_json(own) != tokenizer_json(tokenizer):
         raise ValueError(f"A pretrained encoder has its own tokenizer. Received: another one for {config.encoder}.")
-    folder = Path(config.encoder)
+    own = own or tokenizer
+    if own is None:
+        raise ValueError(f"An encoder needs its tokenizer.json. Received: {config.encoder}, which has none to read.")
+    return _encoder(model, own, config.dropout)
+
+
+def _pretrained(source: str) -> tuple[Any, Tokenizer | None]:
+    """The model and the tokenizer of a folder or a preset."""
+    folder = Path(source)
     if not folder.is_dir():
+        if is_preset_name(source):
+            return read_preset(source)
         raise FileNotFoundError(
-            f"An encoder must be one of {', '.join(PRESETS)} or a folder. Received: {config.encoder!r}, neither."
+            f"An encoder must be {', '.join(PRESETS)}, a folder, or the name of a KerasHub preset. "
+            f"Received: {source!r}, which is none of them."
         )
+    settings = read_json(folder / "config.json")
+    if "format" in settings:
+        return read_run(folder)
+    if "class_name" in settings:
+        return read_preset(source)
     pretrained = read_pretrained(folder)
     model = build_backbone(pretrained.config)
     model.set_weights(pretrained.weights(model))
-    return _encoder(model, pretrained.tokenizer, config.dropout)
+    return model, pretrained.tokenizer
 
 
 def _from_scratch(config: EncoderConfig, tokenizer: Tokenizer | None) -> Encoder:
@@ -166,14 +186,23 @@ def _from_scratch(config: EncoderConfig, tokenizer: Tokenizer | None) -> Encoder
     sizes |= {name: getattr(config, name) for name in _SIZES if getattr(config, name) is not None}
     if config.architecture in FACTORISED:
         sizes.setdefault("embedding", sizes["hidden"] // 2)
-    else:
-        sizes["embedding"] = sizes["hidden"]
+    elif sizes.setdefault("embedding", sizes["hidden"]) != sizes["hidden"]:
+        raise ValueError(
+            f"Only {' and '.join(FACTORISED)} have embeddings of another size than their layers. "
+            f"Received: {sizes['embedding']} and {sizes['hidden']} for {config.architecture}."
+        )
     backbone = BackboneConfig(architecture=config.architecture, vocab_size=vocab_size(tokenizer), **sizes)
     return _encoder(build_backbone(backbone), tokenizer, config.dropout)
 
 
 def _encoder(model: Any, tokenizer: Tokenizer, dropout: float | None) -> Encoder:
     """What the model's layers say of it."""
+    rows = _find(model, "ReversibleEmbedding").input_dim
+    if vocab_size(tokenizer) > rows:
+        raise ValueError(
+            f"An encoder must have an embedding for every id of its tokenizer. Received: {rows} embeddings for "
+            f"{vocab_size(tokenizer)} ids. The tokenizer is that of another model."
+        )
     settings = model.get_config()
     if dropout is not None:
         set_dropout(settings, dropout)
@@ -182,8 +211,8 @@ def _encoder(model: Any, tokenizer: Tokenizer, dropout: float | None) -> Encoder
         _find(model, "PositionEmbedding").sequence_length,
         "segment_ids" in model.input,
         model.output.shape[-1],
-        sum(len(layer._inbound_nodes) for layer in model.layers if type(layer).__name__ == "TransformerEncoder"),
-        _find(model, "ReversibleEmbedding").input_dim,
+        sum(len(layer["inbound_nodes"]) for layer in settings["layers"] if layer["class_name"] == "TransformerEncoder"),
+        rows,
         settings,
         model.get_weights(),
     )
