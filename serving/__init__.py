@@ -8,12 +8,9 @@ classifier("a great film")  # [{"label": "positive", "score": 0.98}]
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .errors import BundleError
-
-if TYPE_CHECKING:
-    from .classification import TextClassifier
 
 __all__ = ["BundleError", "load"]
 
@@ -23,7 +20,7 @@ def load(
     variant: str | None = None,
     threads: int | None = None,
     providers: str | Sequence[str] | None = None,
-) -> "TextClassifier":
+) -> Any:
     """Loads a bundle, after every file of it was compared with its manifest.
 
     Args:
@@ -33,7 +30,7 @@ def load(
         providers: "cpu", "cuda" or ONNX Runtime's own names; None: CUDA where there is a device, else the CPU.
 
     Returns:
-        What fits the bundle's task: a TextClassifier for "text-classification".
+        What fits the bundle's task: a TextClassifier, TokenClassifier, QuestionAnswerer, TextEmbedder or MaskFiller.
 
     Raises:
         BundleError: The bundle is missing, damaged, of another program or newer than this version.

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .ranking import largest
+
 
 class Answer(NamedTuple):
     """A stretch of the context's tokens; that there is no answer is the empty stretch at 0."""
@@ -65,21 +67,14 @@ def best_answers(
         return []
     powers = np.exp(flat - flat.max())
     scores = powers / powers.sum(dtype=np.float64)
-    return [_answer(int(place), logits, float(scores[place])) for place in _largest(flat, top_k)]
+    best = [place for place in largest(flat, top_k).tolist() if np.isfinite(flat[place])]
+    return [_answer(place, logits, float(scores[place])) for place in best]
 
 
 def _pair_logits(window: WindowLogits, longest: int) -> np.ndarray:
     """Logits of answers of the window by their first token and their length less one: [tokens, longest]."""
     ends = np.concatenate([window.end, np.full(longest - 1, -np.inf, np.float32)])
     return window.start[:, None] + np.lib.stride_tricks.sliding_window_view(ends, longest)
-
-
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the largest finite values, largest first, the earlier of equal ones first."""
-    if count == 1:
-        return np.array([values.argmax()])
-    order = np.argsort(-values, kind="stable")[:count]
-    return order[np.isfinite(values[order])]
 
 
 def _answer(place: int, logits: np.ndarray, score: float) -> Answer:

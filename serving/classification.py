@@ -11,6 +11,7 @@ from ..tokenizer import encode
 from . import graph as graphs
 from .graph import BATCH_SIZE, Graph, Row
 from .manifest import Manifest, Preprocessing
+from .ranking import largest
 from .texts import check_texts, is_one, pair_rows, single_rows
 
 
@@ -63,7 +64,7 @@ class TextClassifier:
         scores = self._scores(self.rows([texts] if one else texts, truncation=truncation), BATCH_SIZE)
         if top_k is ...:
             return [self._entry(row, int(row.argmax())) for row in scores]
-        ranked = [[self._entry(row, int(i)) for i in np.argsort(-row, kind="stable")[:top_k]] for row in scores]
+        ranked = [[self._entry(row, int(i)) for i in largest(row, top_k or len(row))] for row in scores]
         return ranked[0] if one else ranked
 
     def probabilities(self, texts: Sequence[Any], batch_size: int = BATCH_SIZE) -> np.ndarray:

@@ -89,29 +89,41 @@ class Graph:
         lengths = [self.preprocessing.max_length if fixed else len(row.ids) for row in rows]
         return group(lengths, batch_size, self.batch_tokens)
 
-    def run_all(self, rows: Sequence[Row], outputs: Sequence[str] | None = None) -> list[dict[str, np.ndarray]]:
+    def run_each(
+        self, rows: Sequence[Row], outputs: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Runs the graph on any number of rows, in small pieces.
 
         Args:
             rows: The rows; none at all is fine.
             outputs: As for `run`.
 
-        Returns:
-            A dict a row, in the order of `rows`: name to what the graph gives for that row alone, [...] or
-            [tokens, ...], without the places of padding.
+        Yields:
+            For each row, the shortest first: its place in `rows`, and name to what the graph gives for it, [...] or
+            [tokens, ...] without the places of padding. The arrays belong to the piece: to keep little of a large one,
+            copy.
         """
-        results: list[dict[str, np.ndarray]] = [{}] * len(rows)
         for piece in self.pieces(rows):
             values = self.run([rows[place] for place in piece], outputs)
-            for index, place in enumerate(piece):
-                results[place] = {
-                    name: self._real(value[index], len(rows[place].ids)) if name in self._per_token else value[index]
-                    for name, value in values.items()
-                }
+            for index, place in enumerate(piece.tolist()):
+                tokens = len(rows[place].ids)
+                yield (
+                    place,
+                    {
+                        name: self.own(value[index], tokens) if name in self._per_token else value[index]
+                        for name, value in values.items()
+                    },
+                )
+
+    def run_all(self, rows: Sequence[Row], outputs: Sequence[str] | None = None) -> list[dict[str, np.ndarray]]:
+        """What `run_each` gives, all at once and in the order of `rows`."""
+        results: list[dict[str, np.ndarray]] = [{}] * len(rows)
+        for place, values in self.run_each(rows, outputs):
+            results[place] = values
         return results
 
-    def _real(self, values: np.ndarray, tokens: int) -> np.ndarray:
-        """What belongs to a row's own tokens, of [length, ...]."""
+    def own(self, values: np.ndarray, tokens: int) -> np.ndarray:
+        """What belongs to a row's own tokens, of [length, ...] with padding."""
         return values[:tokens] if self.preprocessing.padding_side == "right" else values[len(values) - tokens :]
 
 

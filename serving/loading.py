@@ -1,17 +1,26 @@
 """From a bundle folder to the object that serves its task."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
 from .bundle import Bundle, open_bundle
-from .classification import TextClassifier
 from .errors import BundleError
 from .graph import Graph
 from .session import open_session
 
 _TOKENIZER = "tokenizer.json"
+# Only the module of the bundle's task is imported.
+_CLASSES = {
+    "text-classification": ("classification", "TextClassifier"),
+    "token-classification": ("tagging", "TokenClassifier"),
+    "question-answering": ("answering", "QuestionAnswerer"),
+    "feature-extraction": ("embedding", "TextEmbedder"),
+    "fill-mask": ("filling", "MaskFiller"),
+}
 
 
 def load_bundle(
@@ -20,13 +29,13 @@ def load_bundle(
     variant: str | None = None,
     threads: int | None = None,
     providers: str | Sequence[str] | None = None,
-) -> TextClassifier:
+) -> Any:
     """Does what `kerasllm.serving.load` says, with everything imported."""
     bundle = open_bundle(path)
     manifest = bundle.manifest
-    if manifest.task != "text-classification":
+    if manifest.task not in _CLASSES:
         raise BundleError(
-            f"This version of kerasllm serves text-classification. Received: a bundle for {manifest.task!r}."
+            f"This version of kerasllm serves {', '.join(_CLASSES)}. Received: a bundle for {manifest.task!r}."
         )
     name, file = bundle.variant_file(variant)
     tokenizer, model = _read_tokenizer(bundle), bundle.read(file)
@@ -40,13 +49,16 @@ def load_bundle(
         exact_int8=name == "int8" and facts.get("saturates", True),
         prepack=facts.get("prepack", True),
     )
+    declared = {node.name for node in session.get_outputs()}
     missing = set(manifest.inputs.values()) ^ {node.name for node in session.get_inputs()}
+    missing |= set(manifest.outputs) - declared
     if missing:
         raise BundleError(
-            f"The bundle {bundle.path} is damaged: {file} and the manifest differ in the inputs {missing}."
+            f"The bundle {bundle.path} is damaged: {file} and the manifest differ in inputs or outputs, {missing}."
         )
     graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"))
-    return TextClassifier(graph, tokenizer, manifest)
+    module, served = _CLASSES[manifest.task]
+    return getattr(importlib.import_module(f".{module}", __package__), served)(graph, tokenizer, manifest)
 
 
 def _read_tokenizer(bundle: Bundle) -> tokenizers.Tokenizer:

@@ -75,3 +75,12 @@ def word_offsets(offsets: Sequence[tuple[int, int]], words: Sequence[int | None]
             bounds[-1][1] = max(bounds[-1][1], end)
         before = word
     return np.array(bounds, np.int64).reshape(-1, 2)
+
+
+def trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """The stretch `start`..`end` of a text without white space at its ends, as some tokenizers give it."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -1,6 +1,7 @@
 """What a caller may hand in: strings, so many and so long; and the rows of token ids that become of them."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tokenizers
@@ -12,6 +13,7 @@ from .graph import Row
 MAX_TEXTS = 1_000_000
 # Characters of a text: tokenizing takes time and memory in proportion, whatever is cut off afterwards.
 MAX_CHARACTERS = 1_000_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_text(text: Any, name: str = "A text") -> str:
@@ -123,3 +125,33 @@ def _read_pair(pair: Any, name: str) -> tuple[str, str]:
             f"pairs. Received: {type(pair).__name__}."
         )
     return check_text(pair[0], name), check_text(pair[1], name)
+
+
+def encode_whole(tokenizer: tokenizers.Tokenizer, texts: Sequence[Any]) -> list[tokenizers.Encoding]:
+    """Encodings of texts, or pairs of texts, with all their tokens and their offsets in the text as it was given.
+
+    Args:
+        tokenizer: A tokenizer that neither truncates nor pads.
+        texts: Texts, or tuples of two.
+
+    Raises:
+        TypeError: One is no string.
+        ValueError: A text is too long.
+    """
+    return tokenizer.encode_batch(
+        [
+            tuple(map(_plain, text)) if isinstance(text, tuple) else _plain(check_text(text, f"The text at {index}"))
+            for index, text in enumerate(texts)
+        ]
+    )
+
+
+def chunks(items: Sequence[Any], size: int = 256) -> Iterator[Sequence[Any]]:
+    """Cuts a list into lists of at most `size`, so that what is made of one is gone before the next."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _plain(text: str) -> str:
+    """A lone surrogate, which tokenizers refuse, becomes U+FFFD: one character for one, so that offsets hold."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
