@@ -92,6 +92,11 @@ def read_table(path: Path) -> Table:
     return table
 
 
+def read_text(path: Path) -> str:
+    """The whole text of a UTF-8 file (.gz too), without a byte order mark."""
+    return _decode(_read_bytes(path), path)
+
+
 def _suffix(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 

@@ -1,0 +1,162 @@
+"""Rows of running text to `tf.data` batches with masks, which are a pure function of (seed, epoch, row)."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ..extras import require
+from ..tokenizer import pad_id
+from .masking import MaskingConfig, mask_row, mask_vocabulary
+from .next_sentence import FOLLOWS, SegmentPairs
+from .running_text import Document, pack, tokenize
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_FIXED = (0, 2**31)  # seed and epoch of the masks that every model is scored with
+
+
+class MaskedRows:
+    """The rows of a split, masked anew each epoch.
+
+    Attributes:
+        steps: Batches in a pass over the rows.
+        tokens: Tokens of the rows; of segments the most that there can be.
+    """
+
+    def __init__(
+        self,
+        documents: list[Document],
+        tokenizer: Tokenizer,
+        config: MaskingConfig,
+        *,
+        batch_size: int,
+        max_length: int,
+        segments: bool,
+        seed: int = 0,
+    ):
+        """Tokenizes the documents and packs them.
+
+        Args:
+            documents: See `running_text.read_documents`.
+            tokenizer: One that puts [CLS] and [SEP], or others, around a text, and has a [MASK].
+            config: What is hidden.
+            batch_size: Most rows in a batch.
+            max_length: Tokens of a row; of two segments the most.
+            segments: Whether the model has `token_type_ids`.
+            seed: Draws the order of rows and the masks.
+
+        Raises:
+            ValueError: The tokenizer is not one for masked language models, or the text fills no row.
+        """
+        stream, ends = tokenize(documents, tokenizer), _ends(tokenizer)
+        self._rows: _Packed | SegmentPairs
+        if config.next_sentence:
+            self._rows = SegmentPairs(stream, *ends, max_length)
+        else:
+            self._rows = _Packed(*pack(stream, *ends, max_length))
+        self._config, self._vocabulary, self._padding = config, mask_vocabulary(tokenizer), pad_id(tokenizer)
+        self._places, self._segments, self._seed = config.places(max_length), segments, seed
+        self.steps = -(-len(self._rows) // batch_size)
+        self.tokens = len(self._rows) * max_length
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def training(self, epoch: int) -> "tf.data.Dataset":
+        """Batches from an epoch on, without end, each epoch in another order and with other masks.
+
+        Returns:
+            Elements of a dict, int32: "input_ids", "attention_mask" and, with segments, "token_type_ids"
+            [batch, sequence]; "masked_positions" [batch, places], 0 where there is none; "labels" [batch, places], the
+            tokens there, -1 where there is none; and with next-sentence prediction "next_sentence_labels" [batch].
+        """
+        tf = require("train", "tensorflow")
+        order = lru_cache(maxsize=2)(self._order)
+
+        def make(number: np.ndarray) -> list[np.ndarray]:
+            which, position = divmod(int(number), self.steps)
+            return list(self.batch(order(which)[position], self._seed, which).values())
+
+        return self._dataset(tf.data.Dataset.counter(start=epoch * self.steps), make)
+
+    def evaluation(self) -> "tf.data.Dataset":
+        """One pass in the text's order, always with the same masks, whatever the seed."""
+        tf = require("train", "tensorflow")
+        order = np.array_split(np.arange(len(self)), self.steps)
+        make = lambda number: list(self.batch(order[int(number)], *_FIXED).values())  # noqa: E731
+        return self._dataset(tf.data.Dataset.range(self.steps), make)
+
+    def batch(self, rows: np.ndarray, seed: int, epoch: int) -> dict[str, np.ndarray]:
+        """What `training` has as elements, of the rows with these indices."""
+        found = [self._masked(int(row), np.random.default_rng((seed, epoch, int(row)))) for row in rows]
+        ids, segments, positions, truth, sentence = zip(*found, strict=True)
+        width = max(map(len, ids))
+        batch = {
+            "input_ids": _stack(ids, width, self._padding),
+            "attention_mask": _stack([np.ones_like(row) for row in ids], width, 0),
+            "token_type_ids": _stack(segments, width, 0),
+            "masked_positions": _stack(positions, self._places, 0),
+            "labels": _stack(truth, self._places, -1),
+            "next_sentence_labels": np.array(sentence, np.int32),
+        }
+        return {name: batch[name] for name in self._names()}
+
+    def _masked(self, row: int, random: np.random.Generator) -> tuple[Any, ...]:
+        ids, marks, segments, sentence = self._rows.row(row, random)
+        hidden, positions = mask_row(ids, marks, random, self._config, self._vocabulary)
+        return hidden, segments, positions, ids[positions], sentence
+
+    def _order(self, epoch: int) -> list[np.ndarray]:
+        return np.array_split(np.random.default_rng((self._seed, epoch)).permutation(len(self)), self.steps)
+
+    def _names(self) -> list[str]:
+        inputs = ["input_ids", "attention_mask", *["token_type_ids"] * self._segments, "masked_positions"]
+        return [*inputs, "labels", *["next_sentence_labels"] * self._config.next_sentence]
+
+    def _dataset(self, numbers: "tf.data.Dataset", make: Callable) -> "tf.data.Dataset":
+        tf, names = require("train", "tensorflow"), self._names()
+
+        def element(number: Any) -> dict[str, Any]:
+            arrays = tf.numpy_function(make, [number], [tf.int32] * len(names), stateful=False)
+            for name, array in zip(names, arrays, strict=True):
+                array.set_shape([None] if name == "next_sentence_labels" else [None, None])
+            return dict(zip(names, arrays, strict=True))
+
+        return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+class _Packed:
+    """Full rows: one segment, which nothing is said of."""
+
+    def __init__(self, ids: np.ndarray, marks: np.ndarray):
+        self._ids, self._marks = ids, marks
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def row(self, index: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        ids = self._ids[index]
+        return ids, self._marks[index], np.zeros(len(ids), np.uint8), FOLLOWS
+
+
+def _ends(tokenizer: Tokenizer) -> tuple[int, int]:
+    """The ids of [CLS] and [SEP], as the tokenizer puts them around a text."""
+    ids = tokenizer.encode("").ids
+    if len(ids) != 2:
+        raise ValueError(
+            "Pretraining needs a tokenizer that puts a token before and one after a text, as BERT's [CLS] and [SEP]. "
+            f"Received: one that puts {len(ids)} around it. Train one for an encoder, or take an encoder's own."
+        )
+    return ids[0], ids[1]
+
+
+def _stack(rows: Any, width: int, filler: int) -> np.ndarray:
+    """Rows one under the other, filled up on the right: int32 [rows, width]."""
+    stacked = np.full((len(rows), width), filler, np.int32)
+    for row, values in zip(stacked, rows, strict=True):
+        row[: len(values)] = values
+    return stacked
