@@ -30,6 +30,7 @@ from .run import RUN_FORMAT, Run, check_format, to_settings
 from .tasks.classification import ClassificationTask
 from .tasks.task import Task
 from .tokenizer import TokenizerConfig, load_tokenizer, make_tokenizer, save_tokenizer, vocab_size
+from .tuning import TuningConfig
 from .vectors import initial_vectors
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def fit_task(
     out: Path,
     sections: Mapping[str, Any],
     *,
+    tuning: TuningConfig | None = None,
     resume: bool = False,
     overwrite: bool = False,
 ) -> Run:
@@ -176,6 +178,7 @@ def fit_task(
         out: The RUN folder to make.
         sections: The configuration dataclasses that the task was made of, by the name that config.json gives them;
             "tokenizer" must be among them and say `max_length`.
+        tuning: Which weights of a pretrained encoder are trained, and how; None: all of them alike.
         resume: As for `train`.
         overwrite: As for `train`.
 
@@ -189,7 +192,7 @@ def fit_task(
     out = Path(out)
     for note in task.notes:
         say(note)
-    settings = _settings(task, {**sections, "training": training})
+    settings = _settings(task, {**sections, "training": training, **({"tuning": tuning} if tuning else {})})
     if resume and (out / "config.json").is_file():
         run = _continued(Run(out), settings)
     else:
@@ -197,7 +200,7 @@ def fit_task(
     if run.finished:
         say(f"{run.path} is finished already: nothing to do.")
         return run
-    _fit(run, task, training)
+    _fit(run, task, training, tuning or TuningConfig())
     _finish(run, task)
     return run
 
@@ -274,11 +277,11 @@ def _first_difference(name: str, new: Any, old: Any) -> tuple[str, Any, Any]:
     )
 
 
-def _fit(run: Run, task: Task, training: TrainingConfig) -> None:
+def _fit(run: Run, task: Task, training: TrainingConfig, tuning: TuningConfig) -> None:
     """Fits epoch after epoch, from the last checkpoint if there is one, until the last or no better one comes."""
     from .fitting import Trainer
 
-    trainer = Trainer(task, training)
+    trainer = Trainer(task, training, tuning)
     checkpoint = latest_checkpoint(run.path / "checkpoints")
     history: list[Row] = checkpoint.progress["history"] if checkpoint else []
     if checkpoint:
