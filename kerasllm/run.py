@@ -133,7 +133,7 @@ def check_format(run: Run) -> Run:
     """The run itself, if this version can read its config.json."""
     try:
         version = int(run.config["format"])
-        missing = {"labels", "multi_label", "data", "tokenizer", "model"} - run.config.keys()
+        missing = {"labels", "multi_label", "data", "tokenizer"} - run.config.keys()
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"A run must hold a config.json of kerasllm. Received: {run.path}, where it is not one."

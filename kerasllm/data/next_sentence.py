@@ -38,7 +38,7 @@ class SegmentPairs:
         if self._room < _LEAST or count < 2:
             raise ValueError(
                 f"Next-sentence prediction needs rows of at least {_LEAST + 3} tokens, and two documents of {_LEAST}. "
-                f"Received: rows of {length}, {count} such documents. Name another kind of --documents, or leave it off."
+                f"Received: rows of {length}, {count} such documents. Name other --documents, or leave it off."
             )
 
     def __len__(self) -> int:
