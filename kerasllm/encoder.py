@@ -115,8 +115,9 @@ class Encoder:
         The backbone's layers become layers of the task's model: a saved model inside a model loses what its layers
         share with a head, as fill-mask shares the token embedding.
         """
-        tokens = {"token_ids": inputs["input_ids"], "padding_mask": inputs["attention_mask"]}
-        return backbone.call(tokens | ({"segment_ids": inputs["token_type_ids"]} if self.segments else {}))
+        names = {"token_ids": "input_ids", "padding_mask": "attention_mask", "segment_ids": "token_type_ids"}
+        layers = require("train", "keras").Function(backbone.inputs, backbone.output)
+        return layers.call([inputs[names[tensor.name]] for tensor in backbone.inputs])
 
     def token_embedding(self, backbone: Any) -> Any:
         """The backbone's `keras.layers.ReversibleEmbedding` of tokens, for heads that share its matrix."""

@@ -36,6 +36,6 @@ def cut_encoder(model: Any, folder: Path) -> Any:
     states = layers[-1]._inbound_nodes[-1].output_tensors[0]  # of its last call: albert calls one again and again
     names = {"input_ids": "token_ids", "attention_mask": "padding_mask", "token_type_ids": "segment_ids"}
     given = [tensor for tensor in model.inputs if tensor.name in names]
-    part = keras.Model(given, states)
+    part = keras.Function(given, states)
     inputs = {names[tensor.name]: keras.Input((None,), dtype="int32", name=names[tensor.name]) for tensor in given}
     return keras.Model(inputs, part.call(list(inputs.values())), name="encoder")
