@@ -57,7 +57,7 @@ def best_answers(
         raise ValueError(f"max_answer and top_k must be at least 1. Received: {max_answer} and {top_k}.")
     tokens = max((window.first + len(window.start) for window in windows), default=0)
     logits = np.full((tokens, min(max_answer, max(1, tokens))), -np.inf, np.float32)
-    for window in windows:
+    for window in (each for each in windows if len(each.start)):
         part = logits[window.first : window.first + len(window.start)]
         np.maximum(part, _pair_logits(window, logits.shape[1]), out=part)
     flat = logits.ravel()

@@ -8,9 +8,8 @@ import numpy as np
 import tokenizers
 
 from ..tokenizer import encode
-from . import graph as graphs
 from .graph import BATCH_SIZE, Graph, Row
-from .manifest import Manifest, Preprocessing
+from .manifest import Manifest
 from .ranking import largest
 from .texts import check_texts, is_one, pair_rows, single_rows
 
@@ -120,7 +119,8 @@ class TextClassifier:
 
     def outputs(self, rows: Sequence[Row | np.ndarray]) -> np.ndarray:
         """Runs the graph once; its output as it is: float32 [rows, labels], or [rows, 1]. There must be a row."""
-        return self.graph.run(_as_rows(rows), self._output)[self._output[0]]
+        given = [row if isinstance(row, Row) else Row(row) for row in rows]
+        return self.graph.run(given, self._output)[self._output[0]]
 
     def _scores(self, rows: Sequence[Row], batch_size: int) -> np.ndarray:
         """Probabilities of any number of rows, in small pieces."""
@@ -133,15 +133,6 @@ class TextClassifier:
 
     def _entry(self, row: np.ndarray, index: int) -> dict[str, Any]:
         return {"label": self.labels[index], "score": float(row[index])}
-
-
-def pad(ids: Sequence[np.ndarray], preprocessing: Preprocessing) -> dict[str, np.ndarray]:
-    """Pads rows of token ids to one length, as `graph.pad` does."""
-    return graphs.pad(_as_rows(ids), preprocessing)
-
-
-def _as_rows(rows: Sequence[Row | np.ndarray]) -> list[Row]:
-    return [row if isinstance(row, Row) else Row(row) for row in rows]
 
 
 def _activate(outputs: np.ndarray, activation: str) -> np.ndarray:

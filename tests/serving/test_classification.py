@@ -8,8 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasllm.serving import load
-from kerasllm.serving.classification import pad
-from kerasllm.serving.manifest import Preprocessing
 
 from .handmade import by_hand, mean_graph
 
@@ -81,24 +79,6 @@ def test_one_score_of_two_labels_becomes_two_scores(make_bundle):
     positive = 1 / (1 + np.exp(-3))
     np.testing.assert_allclose(classifier.probabilities(["good"]), [[1 - positive, positive]], atol=1e-6)
     assert classifier("bad")[0]["label"] == "negative"
-
-
-@settings(deadline=None, max_examples=50, derandomize=True)
-@given(
-    rows=st.lists(st.lists(st.integers(1, 99), max_size=7), min_size=1, max_size=5),
-    side=st.sampled_from(["right", "left"]),
-    padding=st.sampled_from(["longest", "max_length"]),
-    fill=st.integers(0, 3),
-)
-def test_padding_fills_the_named_side_and_the_mask_tells_it(rows, side, padding, fill):
-    preprocessing = Preprocessing(max_length=7, pad_token_id=fill, padding=padding, padding_side=side)
-    arrays = pad([np.array(row, np.int32) for row in rows], preprocessing)
-    length = 7 if padding == "max_length" else max(1, *map(len, rows))
-    assert arrays["input_ids"].shape == arrays["attention_mask"].shape == (len(rows), length)
-    for row, ids, mask in zip(rows, arrays["input_ids"], arrays["attention_mask"], strict=True):
-        filler = [fill] * (length - len(row))
-        assert ids.tolist() == (row + filler if side == "right" else filler + row)
-        assert ids[mask == 1].tolist() == row
 
 
 def test_threads_share_a_classifier(bundle):
