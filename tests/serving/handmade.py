@@ -42,7 +42,14 @@ def piece_tokenizer() -> tokenizers.Tokenizer:
     return tokenizer
 
 
-def mean_graph(scores: np.ndarray = SCORES, *, mask: bool = True, ids: str = "input_ids", dtype: int = 7) -> bytes:
+def mean_graph(
+    scores: np.ndarray = SCORES,
+    *,
+    mask: bool = True,
+    ids: str = "input_ids",
+    dtype: int = 7,
+    output: str = "logits",
+) -> bytes:
     """Mean of the score rows of the tokens; `mask=False` reads the ids alone and counts id 0 as padding."""
     shape = ["batch", "sequence"]
     inputs = [helper.make_tensor_value_info(ids, dtype, shape)]
@@ -59,10 +66,10 @@ def mean_graph(scores: np.ndarray = SCORES, *, mask: bool = True, ids: str = "in
         helper.make_node("ReduceSum", ["kept", "first"], ["total"], keepdims=0),
         helper.make_node("ReduceSum", ["weights", "first"], ["count"], keepdims=0),
         helper.make_node("Max", ["count", "one"], ["divisor"]),
-        helper.make_node("Div", ["total", "divisor"], ["logits"]),
+        helper.make_node("Div", ["total", "divisor"], [output]),
     ]
     constants = {"scores": scores, "last": np.array([-1]), "first": np.array([1]), "one": np.ones(1, np.float32)}
-    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", int(scores.shape[1])])]
+    outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", int(scores.shape[1])])]
     return _model(nodes, inputs, outputs, constants)
 
 
