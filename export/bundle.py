@@ -15,7 +15,7 @@ from ..tokenizer import load_tokenizer, tokenizer_json
 from .card import model_card
 from .compiler import functional_graph, lower_model
 from .configs import model_config, sentence_files
-from .forms import form_of
+from .forms import TaskForm, form_of
 from .freeing import free_sizes
 from .head import expose_logits
 from .interface import ROLES
@@ -178,8 +178,19 @@ def _lowered(model: keras.Model, signature: Signature, labels: Sequence[str], **
     graph.inputs[:] = sorted(graph.inputs, key=lambda value: roles[str(value.name)])
     if len(graph.outputs) > 1:
         graph.outputs[:] = sorted(graph.outputs, key=lambda value: list(signature.form.outputs).index(str(value.name)))
+    _name_axes(graph, signature.form)
     lowered.metadata_props["labels"] = json.dumps(list(labels), ensure_ascii=False)
     return lowered
+
+
+def _name_axes(graph: ir.Graph, form: TaskForm) -> None:
+    """Outputs are as long as the inputs, by the same names, whatever shape inference could follow."""
+    batch, sequence = graph.inputs[0].shape or (None, None)
+    for output in graph.outputs:
+        axes = form.outputs.get(str(output.name))
+        if axes is not None and output.shape is not None and len(output.shape) == len(axes):
+            known = {"batch": batch, "sequence": sequence}
+            output.shape = ir.Shape([known.get(axis, size) for axis, size in zip(axes, output.shape, strict=True)])
 
 
 def _prepack(model: ir.Model) -> bool:

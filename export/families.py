@@ -29,7 +29,7 @@ def encoder_config(function: Any, signature: Signature) -> dict[str, Any]:
         "model_type", "architectures" and the sizes, by the names that Hugging Face gives them for this family.
     """
     calls = _encoder_calls(function)
-    family = _family(calls)
+    family = _family(calls, signature.pad_token_id)
     sizes = _sizes(function, calls, signature) if calls else _placeholders(function, signature)
     own = {"distilbert": _distilbert, "roberta": _roberta, "albert": _albert}
     config = own[family](sizes, calls) if family in own else sizes
@@ -50,8 +50,11 @@ def _is_transformer(operation: Any) -> bool:
     return type(operation).__name__ == "TransformerEncoder"
 
 
-def _family(calls: list[Any]) -> str:
-    """By the names that KerasHub gives the embeddings' layers. An ELECTRA without a projection is a BERT."""
+def _family(calls: list[Any], pad_token_id: int) -> str:
+    """By the embeddings, whose layers KerasHub names; an ELECTRA without a projection computes what a BERT does.
+
+    RoBERTa and DistilBERT are alike but for their vocabularies: RoBERTa's begins with <s> and <pad>.
+    """
     names = {operation.name for operation in calls}
     if "embedding_projection" in names:
         return "albert"
@@ -59,7 +62,7 @@ def _family(calls: list[Any]) -> str:
         return "electra"
     if "segment_embedding" in names:
         return "bert"
-    return "roberta" if "embeddings" in names else "distilbert"
+    return "roberta" if "embeddings" in names or pad_token_id == 1 else "distilbert"
 
 
 def _placeholders(function: Any, signature: Signature) -> dict[str, Any]:

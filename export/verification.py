@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from ..scoring import Scored, ask, made_up_question, questions, score
+from ..scoring import Scored, made_up_question, questions, score
 from ..serving import load
 from ..serving.measurement import measure_latency, sample_texts
 from .errors import ExportError
@@ -78,7 +78,7 @@ def _latency(folder: Path, variant: str, asked: Sequence[Any], signature: Signat
     else:
         text = sample_texts(served.tokenizer, tokens=min(50, signature.max_length), count=1)[0]
         question = made_up_question(signature.task, served, text)
-    measured = measure_latency(lambda: ask(signature.task, served, question), seconds=_SECONDS)
+    measured = measure_latency(lambda: served(question), seconds=_SECONDS)
     return {**measured, "threads": 1, "tokens": sum(len(row.ids) for row in served.rows([question]))}
 
 

@@ -1,6 +1,6 @@
 """Score a served bundle on a task's examples, with the metrics that score a run: the numbers can be compared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,6 @@ def questions(task: str, examples: Any) -> list[Any]:
     return _QUESTIONS[task](examples)
 
 
-def ask(task: str, served: Any, question: Any) -> Any:
-    """Asks a served bundle one question, as `questions` gives it."""
-    return served(**question) if task == "question-answering" else served(question)
-
-
 def made_up_question(task: str, served: Any, text: str) -> Any:
     """A question about any text, to measure what an answer costs."""
     if task == "question-answering":
@@ -70,5 +65,5 @@ def _score_classes(served: Any, split: Split) -> Scored:
     return Scored(report=report, decisions=decisions, values=probabilities)
 
 
-_QUESTIONS: dict[str, Callable[[Any], Sequence[Any]]] = {"text-classification": _ask_texts}
+_QUESTIONS: dict[str, Callable[[Any], list[Any]]] = {"text-classification": _ask_texts}
 _SCORES: dict[str, Callable[[Any, Any], Scored]] = {"text-classification": _score_classes}
