@@ -17,9 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .atomic import replace_file
 from .checkpoints import assign, values_of
 from .console import console
+from .lora import merged_weights
+from .optimizers import AdamW
 from .schedules import learning_rate
 from .tasks.task import Task
 from .training import TrainingConfig, TrainingError, not_finite
+from .tuning import TuningConfig, learning_rate_factors, prepare
 
 
 class Trainer:
@@ -29,12 +32,13 @@ class Trainer:
         portable: The saved one, as it was after the last epoch.
     """
 
-    def __init__(self, task: Task, config: TrainingConfig):
+    def __init__(self, task: Task, config: TrainingConfig, tuning: TuningConfig):
         """Makes the models.
 
         Args:
             task: What they are for.
             config: How they are fitted.
+            tuning: Which of their weights move, and how far.
         """
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
@@ -43,9 +47,13 @@ class Trainer:
         self.portable = task.build()
         with strategy().scope():
             with _precision(config.mixed_precision):
-                self._model = task.training_model(task.build())
+                model = task.build()
+                prepare(model, tuning)
+                self._model = task.training_model(model)
+            factors = learning_rate_factors(model, tuning.layer_decay)
+            optimizer = _optimizer(self._model.trainable_variables, factors, config, self._steps)
             # Batches are of many lengths: XLA would compile each of them anew.
-            self._model.compile(_optimizer(config, self._steps), task.loss(), jit_compile=False)
+            self._model.compile(optimizer, task.loss(), jit_compile=False)
             self._model.optimizer.build(self._model.trainable_variables)
 
     def epoch(self, number: int, examples: tf.data.Dataset) -> float:
@@ -66,7 +74,7 @@ class Trainer:
             watch = _Watch(bar, number, self._config.epochs, self._steps)
             options: dict[str, Any] = {"initial_epoch": number, "epochs": number + 1, "steps_per_epoch": self._steps}
             history = self._model.fit(examples, callbacks=[watch, raw], shuffle=False, verbose=0, **options)
-        weights, loss = self._model.get_weights(), float(history.history["loss"][-1])
+        weights, loss = merged_weights(self._model), float(history.history["loss"][-1])
         if not all(np.isfinite(weight).all() for weight in weights):  # broken after the last loss was taken
             raise TrainingError(not_finite(loss, number, "its last step"))
         self.portable.set_weights(weights)
@@ -132,16 +140,23 @@ def _progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
 
 
-def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(
+    variables: Sequence[Any], factors: Sequence[float], config: TrainingConfig, steps: int
+) -> keras.optimizers.Optimizer:
     rate = learning_rate(
         config.schedule, config.learning_rate, steps * config.epochs, warmup=config.warmup, drops=config.drops
     )
     options: dict[str, Any] = {"global_clipnorm": config.clip_norm}
     if config.average:
         options |= {"use_ema": True, "ema_momentum": config.average}
-    if config.optimizer == "adam":
-        return keras.optimizers.Adam(rate, **options)
-    return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **options)
+    return AdamW(
+        rate,
+        variables,
+        factors=factors,
+        weight_decay=config.weight_decay if config.optimizer == "adamw" else 0.0,
+        compiled=not tf.distribute.has_strategy(),
+        **options,
+    )
 
 
 @contextmanager

@@ -7,6 +7,9 @@ from kerasllm.classifier import ClassifierConfig, build_classifier
 from kerasllm.fitting import Trainer, strategy
 from kerasllm.tasks.task import Task
 from kerasllm.training import TrainingConfig, TrainingError
+from kerasllm.tuning import TuningConfig
+
+from .tiny_encoder import tiny_batches, tiny_classifier
 
 # Keras 3.15 reads its variables with np.array, which numpy 2.4 has new wishes for.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -28,8 +31,15 @@ class SmallTask(Task):
     tokens = batches = report = None
 
 
+class EncoderTask(SmallTask):
+    """The same of an encoder."""
+
+    def build(self):
+        return tiny_classifier(dropout=0.1)
+
+
 def trainer(**training):
-    return Trainer(SmallTask(), TrainingConfig(**training))
+    return Trainer(SmallTask(), TrainingConfig(**training), TuningConfig())
 
 
 def examples():
@@ -78,6 +88,34 @@ def test_half_precision_where_the_device_has_it_and_never_in_the_saved_model(mon
     fit.save(tmp_path / "model.keras")
     saved = keras.saving.load_model(tmp_path / "model.keras")
     assert {layer.compute_dtype for layer in saved.layers if layer.weights} == {"float32"}
+
+
+def test_frozen_layers_stay_and_the_others_move():
+    tuning = TuningConfig(freeze_layers=1, layer_decay=0.5)
+    fit = Trainer(EncoderTask(), TrainingConfig(learning_rate=0.01), tuning)
+    names, before = [variable.path.split("/")[0] for variable in fit._model.weights], fit._model.get_weights()
+    fit.epoch(0, tiny_batches())
+    weights = zip(names, before, fit._model.get_weights(), strict=True)
+    moved = {name for name, one, other in weights if not np.array_equal(one, other)}
+    assert moved == {"transformer_layer_1", "pooled_dense", "logits"}
+
+
+def test_lora_learns_resumes_exactly_and_saves_an_ordinary_model(tmp_path):
+    tuning = TuningConfig(lora_rank=2)
+    fit = Trainer(EncoderTask(), TrainingConfig(learning_rate=0.01, average=0.9), tuning)
+    first = fit.epoch(0, tiny_batches())
+    state = fit.state()
+    second = fit.epoch(1, tiny_batches())
+    assert second < first
+    expected = fit.portable.get_weights()
+    other = Trainer(EncoderTask(), TrainingConfig(learning_rate=0.01, average=0.9), tuning)
+    other.restore(state)
+    assert other.epoch(1, tiny_batches()) == second
+    other.save(tmp_path / "model.keras")
+    saved = keras.saving.load_model(tmp_path / "model.keras")
+    for one, two in zip(saved.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert [weight.shape for weight in saved.weights] == [weight.shape for weight in tiny_classifier().weights]
 
 
 def test_weights_that_the_last_step_broke_are_not_taken():
