@@ -106,7 +106,7 @@ def _read(
     """The source's own splits, cleaned; with `labels` as classes, or those of the training split."""
     notes: list[str] = []
     found: dict[str, Examples] = {}
-    for split, table in _tables(config, lone_split).items():
+    for split, table in read_tables(config, lone_split).items():
         given = _examples(table, split, config, notes)
         if given is not None:
             found[split] = given
@@ -127,8 +127,8 @@ def _read(
     return TextDataset(name=config.source, labels=labels, multi_label=multi_label, splits=splits, notes=tuple(notes))
 
 
-def _tables(config: DataConfig, lone_split: str) -> dict[str, Table]:
-    """A table a split."""
+def read_tables(config: DataConfig, lone_split: str = "train") -> dict[str, Table]:
+    """The source's own splits as columns, nothing taken out of them yet; a lone file is `lone_split`."""
     kind, _, name = config.source.partition(":")
     if kind == "builtin":
         return _builtin(name, config.seed)
