@@ -17,7 +17,7 @@ VERBS = {
     "train": "Fit a text classifier on labelled texts; writes a RUN folder.",
     "evaluate": "Score a RUN or a BUNDLE on labelled texts: accuracy, precision, recall, F1, calibration.",
     "export": "Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
-    "predict": "Label texts with a BUNDLE.",
+    "predict": "Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.",
     "bench": "Measure a BUNDLE's latency and throughput on this machine.",
     "inspect": "Show what is inside a RUN, a BUNDLE or an ONNX file.",
 }

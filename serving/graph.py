@@ -35,6 +35,7 @@ class Graph:
             manifest: The manifest of the bundle.
             batch_tokens: Most tokens of a run of several rows, padding counted; None: only rows are counted.
         """
+        self.task = manifest.task
         self.session = session
         self.preprocessing = manifest.preprocessing
         self.outputs = manifest.outputs or tuple(node.name for node in session.get_outputs())

@@ -1,4 +1,4 @@
-"""Measure a served classifier: latency of one text, throughput of batches."""
+"""Measure a served bundle: latency of one input, throughput of many."""
 
 import itertools
 import time
@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import tokenizers
-
-from .classification import TextClassifier
 
 
 def measure_latency(call: Callable[[], object], *, seconds: float = 1.0, most: int = 1000) -> dict[str, float]:
@@ -35,22 +33,48 @@ def measure_latency(call: Callable[[], object], *, seconds: float = 1.0, most: i
 
 
 def measure_throughput(
-    classifier: TextClassifier, texts: Sequence[str], *, batch_size: int, seconds: float = 1.0
+    served: Callable[[list[Any]], object], inputs: Sequence[Any], *, batch_size: int, seconds: float = 1.0
 ) -> float:
-    """Texts per second, tokenizing included.
+    """Inputs per second, tokenizing included.
 
     Args:
-        classifier: The classifier.
-        texts: What it classifies, over and over.
-        batch_size: Texts of one run of the graph.
+        served: What `load` gave.
+        inputs: What it is asked, over and over.
+        batch_size: Inputs of one call.
         seconds: Time to spend.
     """
-    classifier.probabilities(texts, batch_size=batch_size)
+    calls = [list(inputs[start : start + batch_size]) for start in range(0, len(inputs), batch_size)]
+    for call in calls:
+        served(call)
     start, done = time.perf_counter(), 0
-    while done == 0 or time.perf_counter() - start < seconds:
-        classifier.probabilities(texts, batch_size=batch_size)
-        done += len(texts)
+    for call in itertools.cycle(calls):
+        served(call)
+        done += len(call)
+        if time.perf_counter() - start >= seconds:
+            break
     return done / (time.perf_counter() - start)
+
+
+def sample_inputs(served: Any, *, tokens: int, count: int, seed: int = 0) -> list[Any]:
+    """Made-up inputs of about one length, as the task of a served bundle takes them.
+
+    Args:
+        served: What `load` gave.
+        tokens: Length to aim at, in tokens: of a text, of each of a pair, or of a context.
+        count: Number of inputs.
+        seed: Seed of the draw.
+    """
+    texts = sample_texts(served.tokenizer, tokens=tokens, count=count, seed=seed)
+    return [as_input(served, text) for text in texts]
+
+
+def as_input(served: Any, text: str) -> Any:
+    """An input of a served bundle's task, made of any text."""
+    if served.graph.task == "question-answering":
+        return {"question": " ".join(text.split()[:8]) or text, "context": text}
+    if served.graph.task == "fill-mask":
+        return f"{served.mask_token} {text}"
+    return (text, text) if getattr(served, "pair", False) else text
 
 
 def sample_texts(tokenizer: tokenizers.Tokenizer, *, tokens: int, count: int, seed: int = 0) -> list[str]:
@@ -68,20 +92,20 @@ def sample_texts(tokenizer: tokenizers.Tokenizer, *, tokens: int, count: int, se
 
 
 def measure(
-    classifier: TextClassifier, texts: Sequence[str], *, batch_sizes: Sequence[int], seconds: float = 1.0
+    served: Callable[[Any], object], inputs: Sequence[Any], *, batch_sizes: Sequence[int], seconds: float = 1.0
 ) -> dict[str, Any]:
-    """Latency of one text and throughput of batches.
+    """Latency of one input and throughput of batches.
 
     Args:
-        classifier: The classifier, with the threads that it was loaded with.
-        texts: What to classify, in turn.
-        batch_sizes: Batch sizes to try.
+        served: What `load` gave, with the threads that it was loaded with.
+        inputs: What to ask, in turn.
+        batch_sizes: Numbers of inputs of a call to try.
         seconds: Time for each figure.
 
     Returns:
         "latency_ms" as `measure_latency` gives it, and "texts_per_second" by batch size.
     """
-    turn = itertools.cycle(texts)
-    latency = measure_latency(lambda: classifier(next(turn)), seconds=seconds)
-    speed = {size: measure_throughput(classifier, texts, batch_size=size, seconds=seconds) for size in batch_sizes}
+    turn = itertools.cycle(inputs)
+    latency = measure_latency(lambda: served(next(turn)), seconds=seconds)
+    speed = {size: measure_throughput(served, inputs, batch_size=size, seconds=seconds) for size in batch_sizes}
     return {"latency_ms": latency, "texts_per_second": speed}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..console import console, print_json, print_table
+from ..inputs import read_inputs
 
 
 def bench(
@@ -20,15 +21,21 @@ def bench(
 ) -> None:
     """Measure a BUNDLE's latency and throughput on this machine.
 
-    Tokenizing is part of both. Latency is that of one text; throughput is measured on 64 texts, cut into batches.
+    Tokenizing is part of both. Latency is that of one input; throughput is measured on 64 inputs, so many a call.
+
+    For example:
+
+    kerasllm bench bundles/reviews
+
+    kerasllm bench bundles/reader --variants int8 --tokens 128 --threads 1,2 --json
 
     Args:
         bundle: The bundle folder.
         variants: Variants to measure, separated by commas (default: all).
-        tokens: Length of the made-up texts, in tokens.
-        file: Measure on the lines of this UTF-8 file instead.
+        tokens: Length of the made-up texts, in tokens; of each of a pair, or of a context.
+        file: Measure on the lines of this UTF-8 file instead, or on the strings and objects of a .jsonl file.
         threads: Numbers of threads to try, separated by commas (default: 1 and every core).
-        batch_sizes: Batch sizes to try, separated by commas.
+        batch_sizes: Numbers of inputs of a call to try, separated by commas.
         seconds: Time to spend on each figure.
         json: Print the result as JSON.
     """
@@ -47,9 +54,8 @@ def bench(
     with console.status("measuring"):
         for name in names:
             for count in counts:
-                classifier = load(bundle, variant=name, threads=count)
-                texts = _texts(classifier, tokens, file)
-                measured = measure(classifier, texts, batch_sizes=sizes, seconds=seconds)
+                served = load(bundle, variant=name, threads=count)
+                measured = measure(served, _inputs(served, tokens, file), batch_sizes=sizes, seconds=seconds)
                 rows.append({"variant": name, "threads": count, **measured})
     result = {"bundle": str(bundle), "cpu": asdict(cpu), "rows": rows}
     if json:
@@ -58,11 +64,13 @@ def bench(
         _print(result, sizes)
 
 
-def _texts(classifier: Any, tokens: int, file: Path | None) -> list[str]:
-    from ..serving.measurement import sample_texts
-    from .predict import read_texts
+def _inputs(served: Any, tokens: int, file: Path | None) -> list[Any]:
+    from ..serving.measurement import as_input, sample_inputs
 
-    return read_texts(file) if file else sample_texts(classifier.tokenizer, tokens=tokens, count=64)
+    if file is None:
+        return sample_inputs(served, tokens=tokens, count=64)
+    inputs = read_inputs((), file, pair=getattr(served, "pair", False))
+    return [as_input(served, entry) if isinstance(entry, str) else entry for entry in inputs]
 
 
 def _numbers(name: str, text: str) -> list[int]:

@@ -1,84 +1,164 @@
-"""`kerasllm predict`: label texts with a BUNDLE."""
+"""`kerasllm predict`: ask a BUNDLE, whatever its task is."""
 
 import json as json_format
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from ..atomic import replace_file
+from ..inputs import read_inputs
 
 
 def predict(
     bundle: Path,
     *texts: str,
     file: Path | None = None,
+    question: str | None = None,
     variant: str | None = None,
     threads: int | None = None,
     providers: str | None = None,
-    top_k: int = 1,
+    top_k: int | None = None,
+    out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Label texts with a BUNDLE.
+    """Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.
 
-    Texts are given as arguments, one a line in a file, or one a line on standard input.
+    Texts are given as arguments, one a line in a file, or one a line on standard input. What comes back follows the
+    bundle's task.
+
+    For example:
+
+    kerasllm predict bundles/reviews "not bad at all" "never again"
+
+    kerasllm predict bundles/entities --file news.txt --json
+
+    kerasllm predict bundles/reader --question "Who wrote it?" "Ada wrote the notes in 1843."
+
+    kerasllm predict bundles/vectors --file texts.txt --out vectors.npy
+
+    kerasllm predict bundles/words "Paris is the [MASK] of France."
 
     Args:
         bundle: The bundle folder.
-        texts: Texts to label.
-        file: A UTF-8 file with a text a line.
+        texts: Texts; a model of pairs takes them two by two, and question answering reads the contexts here.
+        file: A UTF-8 file with a text a line (of a pair: two with a tab between), or a .jsonl file with a string or an
+            object a line: {"text", "text_pair"} for a pair, {"question", "context"} for a question.
+        question: The question to answer from each text.
         variant: fp32, int8 or another that the bundle has (default: the bundle's own).
         threads: Threads to compute with (default: every core that this process may use).
         providers: cpu or cuda (default: CUDA where there is a device, else the CPU).
-        top_k: Labels to give for each text, best first.
+        top_k: Labels, answers or fillings to give for each text, best first (default: 1; 5 to fill a mask).
+        out: Write the vectors of an embedding bundle to this .npy file, float32 [texts, hidden].
         json: Print a JSON line a text.
     """
     from ..serving import load
 
-    classifier = load(bundle, variant=variant, threads=threads, providers=providers)
-    given = _texts(texts, file)
-    answers = classifier(given, top_k=top_k)
-    for text, scores in zip(given, answers, strict=True):
+    served = load(bundle, variant=variant, threads=threads, providers=providers)
+    task, pair = served.graph.task, getattr(served, "pair", False)
+    _check(task, question, top_k, out, json)
+    inputs = read_inputs(texts, file, pair=pair)
+    if question is not None:
+        inputs = [{"question": question, "context": entry} for entry in inputs]
+    _check_inputs(inputs, _KEYS["pair" if pair else task])
+    if task == "feature-extraction":
+        _embed(served(inputs), inputs, out)
+        return
+    options = {"top_k": _TOP_K[task] if top_k is None else top_k} if task in _TOP_K else {}
+    key, lines = _RESULTS[task]
+    for entry, answer in zip(inputs, served(inputs, **options), strict=True):
+        answers = answer if isinstance(answer, list) else [answer]
         if json:
-            print(json_format.dumps({"text": text, "labels": scores}, ensure_ascii=False))
+            print(_json({**_named(entry), key: answers}))
         else:
-            _print_line(text, scores)
+            print(*lines(entry, answers), sep="\n")
 
 
-def _texts(texts: Iterable[str], file: Path | None) -> list[str]:
-    """The texts of the one place that they come from."""
-    given = list(texts)
-    if given and file:
-        raise ValueError("Texts must come from one place. Received: both arguments and --file. Leave one out.")
-    if given:
-        return given
-    if file:
-        return read_texts(file)
-    if sys.stdin is None or sys.stdin.isatty():
-        raise ValueError("There is no text to label. Give texts as arguments, with --file, or on standard input.")
-    return _lines(sys.stdin.buffer.read(), "standard input")
+def _check(task: str, question: str | None, top_k: int | None, out: Path | None, json: bool) -> None:
+    """Refuses options of another task."""
+    if question is not None and task != "question-answering":
+        raise ValueError(f"--question is for question-answering bundles. Received: a bundle for {task}. Leave it out.")
+    if out is not None and task != "feature-extraction":
+        raise ValueError(f"--out is for feature-extraction bundles. Received: a bundle for {task}. Use --json.")
+    if top_k is not None and task in ("feature-extraction", "token-classification"):
+        raise ValueError(f"--top-k has no meaning for {task}. Received: {top_k}. Leave it out.")
+    if task == "feature-extraction" and (out is None) is not json:
+        raise ValueError("Vectors are printed with --json or written with --out FILE.npy: ask for one of the two.")
 
 
-def read_texts(file: Path) -> list[str]:
-    """The lines of a UTF-8 file."""
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file of texts at {file}.")
-    texts = _lines(file.read_bytes(), str(file))
-    if not texts:
-        raise ValueError(f"A file of texts must hold one at least. Received: {file}, which is empty.")
-    return texts
+def _check_inputs(inputs: Sequence[Any], keys: tuple[str, ...]) -> None:
+    """Refuses inputs that lack a part that the task needs, or have another."""
+    for number, entry in enumerate(inputs, 1):
+        named = _named(entry)
+        if set(named) != set(keys):
+            cure = " Give one with --question." if keys[0] == "question" and isinstance(entry, str) else ""
+            raise ValueError(
+                f"An input must have {' and '.join(keys)}. Received: {', '.join(named)}, as number {number}.{cure}"
+            )
+        if not all(isinstance(part, str) for part in named.values()):
+            raise ValueError(f"The parts of an input must be strings. Received: others, in number {number}.")
 
 
-def _lines(data: bytes, where: str) -> list[str]:
-    """Lines end at a line feed only: other separators occur within texts."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"Texts must be UTF-8. Received: {where} with other bytes in line {line}.") from None
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    return lines[:-1] if lines and not lines[-1] else lines
+def _named(entry: Any) -> dict[str, Any]:
+    """An input by the names of its parts."""
+    if isinstance(entry, tuple):
+        return {"text": entry[0], "text_pair": entry[1]}
+    return entry if isinstance(entry, dict) else {"text": entry}
 
 
-def _print_line(text: str, scores: list[dict[str, Any]]) -> None:
+def _embed(vectors: Any, texts: Sequence[Any], out: Path | None) -> None:
+    """Prints vectors as JSON lines, or writes them to a file."""
+    import numpy as np
+
+    if out is None:
+        for text, vector in zip(texts, vectors, strict=True):
+            print(_json({"text": text, "embedding": vector.tolist()}))
+        return
+    with replace_file(out) as temporary, temporary.open("wb") as file:
+        np.save(file, vectors, allow_pickle=False)
+
+
+def _label_lines(entry: Any, scores: list[dict[str, Any]]) -> list[str]:
     """The label and score, tab-separated, then the text: easy to read and to cut."""
-    best = "\t".join(f"{entry['label']}\t{entry['score']:.4f}" for entry in scores)
-    print(f"{best}\t{text}")
+    best = "\t".join(f"{each['label']}\t{each['score']:.4f}" for each in scores)
+    return ["\t".join([best, *_named(entry).values()])]
+
+
+def _entity_lines(entry: Any, entities: list[dict[str, Any]]) -> list[str]:
+    """The text, then a line an entity: its name, score, place and words."""
+    found = [f"  {e['entity_group']}\t{e['score']:.4f}\t{e['start']}-{e['end']}\t{e['word']}" for e in entities]
+    return [entry, *found]
+
+
+def _answer_lines(entry: Any, answers: list[dict[str, Any]]) -> list[str]:
+    """A line an answer: its words, score and place, then the question."""
+    return [f"{a['answer']}\t{a['score']:.4f}\t{a['start']}-{a['end']}\t{entry['question']}" for a in answers]
+
+
+def _filling_lines(entry: Any, fillings: list[Any]) -> list[str]:
+    """A line a token: it, its score, and the text with it; masks one after the other."""
+    flat = [each for mask in fillings for each in (mask if isinstance(mask, list) else [mask])]
+    return [f"{each['token_str']}\t{each['score']:.4f}\t{each['sequence']}" for each in flat]
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json_format.dumps(document, ensure_ascii=False)
+
+
+# How many answers there are where nobody says.
+_TOP_K = {"text-classification": 1, "question-answering": 1, "fill-mask": 5}
+# The parts of an input.
+_KEYS = {
+    "text-classification": ("text",),
+    "pair": ("text", "text_pair"),
+    "token-classification": ("text",),
+    "question-answering": ("question", "context"),
+    "feature-extraction": ("text",),
+    "fill-mask": ("text",),
+}
+# Task to the key of its result in JSON, and to the lines that people read.
+_RESULTS: dict[str, tuple[str, Callable[[Any, Any], list[str]]]] = {
+    "text-classification": ("labels", _label_lines),
+    "token-classification": ("entities", _entity_lines),
+    "question-answering": ("answers", _answer_lines),
+    "fill-mask": ("fillings", _filling_lines),
+}
