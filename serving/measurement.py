@@ -87,8 +87,9 @@ def sample_texts(tokenizer: tokenizers.Tokenizer, *, tokens: int, count: int, se
         seed: Seed of the draw.
     """
     draw = np.random.default_rng(seed)
-    ids = draw.integers(0, tokenizer.get_vocab_size(), (count, tokens))
-    return [tokenizer.decode(row.tolist(), skip_special_tokens=True) for row in ids]
+    special = [number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+    ids = draw.choice(np.setdiff1d(np.arange(tokenizer.get_vocab_size()), special), (count, tokens))
+    return [tokenizer.decode(row.tolist()) for row in ids]
 
 
 def measure(

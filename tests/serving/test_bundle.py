@@ -104,6 +104,11 @@ def test_a_manifest_too_large_to_be_one(make_bundle):
         {"preprocessing": {"max_length": 4, "padding_side": "top"}},
         {"files": {"config.json": 3}},
         {"inputs": {"input_ids": "other"}},
+        {"inputs": {"words": "input_ids"}},
+        {"outputs": ["other"]},
+        {"outputs": "logits"},
+        {"settings": []},
+        {"settings": {"pair": 1}},
     ],
 )
 def test_a_manifest_that_does_not_fit(make_bundle, changes):

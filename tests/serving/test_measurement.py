@@ -1,9 +1,9 @@
 """Measuring counts and draws right; the figures themselves are benchmarks' business."""
 
 from kerasllm.serving import load
-from kerasllm.serving.measurement import measure, measure_latency, sample_texts
+from kerasllm.serving.measurement import measure, measure_latency, sample_inputs, sample_texts
 
-from .handmade import word_tokenizer
+from .handmade import word_tokenizer, write_embedder, write_filler, write_reader, write_tagger
 
 
 def test_latency_counts_its_runs_and_orders_its_percentiles():
@@ -26,3 +26,9 @@ def test_measure_gives_a_speed_for_each_batch_size(bundle):
     result = measure(load(bundle), ["good", "bad film"], batch_sizes=[1, 2], seconds=0.01)
     assert list(result["texts_per_second"]) == [1, 2]
     assert min(result["texts_per_second"].values()) > 0
+
+
+def test_sample_inputs_are_what_each_task_takes(tmp_path):
+    for make in (write_tagger, write_reader, write_filler, write_embedder):
+        served = load(make(tmp_path / make.__name__))
+        assert len(served(sample_inputs(served, tokens=6, count=3))) == 3

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from ..serving.handmade import write_embedder, write_filler, write_reader, write_tagger
+
 QUICK = ("--seconds", "0.01", "--batch-sizes", "1,4")
 
 
@@ -24,6 +26,13 @@ def test_the_table_has_the_same(command, bundle, tmp_path):
     assert result.code == 0
     assert "p95 ms" in result.out
     assert "fp32" in result.out
+
+
+@pytest.mark.parametrize("make", [write_tagger, write_reader, write_filler, write_embedder])
+def test_every_task_can_be_measured(command, tmp_path, make):
+    result = command("bench", make(tmp_path / "b"), *QUICK, "--threads", "1", "--tokens", "5", "--json")
+    (row,) = json.loads(result.out)["rows"]
+    assert min(row["texts_per_second"].values()) > 0
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ import io
 import json
 import sys
 
+import numpy as np
 import pytest
+
+from ..serving.handmade import write_embedder, write_filler, write_reader, write_tagger
 
 TEXTS = ["good film", "bad"]
 
@@ -70,3 +73,71 @@ def test_a_damaged_bundle(command, bundle, tmp_path):
     result = command("predict", tmp_path, "good")
     assert result.code == 2
     assert "kerasllm.json is damaged" in result.err
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory):
+    """A bundle for each other task."""
+    folder = tmp_path_factory.mktemp("tasks")
+    makers = {"tags": write_tagger, "reader": write_reader, "masks": write_filler, "vectors": write_embedder}
+    return {name: make(folder / name) for name, make in makers.items()}
+
+
+def test_entities(command, bundles):
+    result = command("predict", bundles["tags"], "ada who met alan", "met")
+    assert [line.split("\t")[::2] for line in result.out.splitlines()] == [
+        ["ada who met alan"], ["  person", "0-7"], ["  person", "12-16"], ["met"]
+    ]  # fmt: skip
+    (answer,) = map(json.loads, command("predict", bundles["tags"], "paris", "--json").out.splitlines())
+    assert [entity["word"] for entity in answer["entities"]] == ["paris"]
+
+
+def test_answers_to_one_question_or_to_those_of_a_file(command, bundles, tmp_path):
+    result = command("predict", bundles["reader"], "--question", "who ?", "in ada met alan", "paris")
+    assert [line.split("\t")[::2] for line in result.out.splitlines()] == [["ada met alan", "3-15"], ["paris", "0-5"]]
+    file = tmp_path / "asked.jsonl"
+    file.write_text('{"question": "who ?", "context": "in paris"}\n')
+    answer = json.loads(command("predict", bundles["reader"], "--file", file, "--json", "--top-k", 2).out)
+    assert answer["question"] == "who ?"
+    assert [each["answer"] for each in answer["answers"]] == ["paris", "in paris"]
+
+
+def test_fillings(command, bundles):
+    result = command("predict", bundles["masks"], "[MASK] met", "--top-k", "2")
+    assert [line.split("\t")[::2] for line in result.out.splitlines()] == [["paris", "paris met"], ["ada", "ada met"]]
+    answer = json.loads(command("predict", bundles["masks"], "[MASK] met [MASK]", "--json").out)
+    assert [len(mask) for mask in answer["fillings"]] == [5, 5]
+
+
+def test_vectors_as_json_or_in_a_file(command, bundles, tmp_path):
+    (answer,) = map(json.loads, command("predict", bundles["vectors"], "ada", "--json").out.splitlines())
+    out = tmp_path / "vectors.npy"
+    assert command("predict", bundles["vectors"], "ada", "met", "--out", out) == (0, "", "")
+    vectors = np.load(out)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (2, 2))
+    assert answer == {"text": "ada", "embedding": pytest.approx(vectors[0].tolist())}
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "says"),
+    [
+        ("tags", ["ada", "--top-k", "2"], "--top-k has no meaning"),
+        ("tags", ["ada", "--question", "who"], "--question is for question-answering"),
+        ("tags", ["ada", "--out", "x.npy"], "--out is for feature-extraction"),
+        ("reader", ["ada"], "must have question and context. Received: text, as number 1. Give one with --question"),
+        ("reader", ["ada", "--question", "who", "--top-k", "0"], "at least 1"),
+        ("vectors", ["ada"], "--json or written with --out"),
+        ("vectors", ["ada", "--json", "--out", "x.npy"], "ask for one of the two"),
+        ("masks", ["ada"], "must hold the mask"),
+        ("tags", ["--file", "objects.jsonl"], "must have text. Received: other, as number 1"),
+        ("reader", ["--file", "numbers.jsonl"], "must be strings"),
+    ],
+)
+def test_bad_requests_of_each_task(command, bundles, tmp_path, monkeypatch, name, words, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "objects.jsonl").write_text('{"other": "ada"}\n')
+    (tmp_path / "numbers.jsonl").write_text('{"question": "who", "context": 3}\n')
+    result = command("predict", bundles[name], *words)
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+    assert len(result.err.strip().splitlines()) == 1
