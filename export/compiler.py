@@ -26,7 +26,11 @@ _TEXT = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 
 
 def lower_model(
-    model: keras.Model, *, input_names: Sequence[str] | None = None, output_names: Sequence[str] | None = None
+    model: keras.Model,
+    *,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    portable: bool = False,
 ) -> ir.Model:
     """Lowers a Keras model to ONNX.
 
@@ -36,6 +40,7 @@ def lower_model(
         model: A built functional or sequential model.
         input_names: What the inputs are called; by default, the model's own names.
         output_names: What the outputs are called; by default, the name of the layer that makes each.
+        portable: Whether to use standard ONNX operators only, for runtimes other than onnxruntime.
 
     Returns:
         An ONNX model in float32, in memory: not yet optimised, not yet verified.
@@ -44,7 +49,7 @@ def lower_model(
         ExportError: The model is not a functional graph, or holds an operation that cannot be lowered exactly.
     """
     function = functional_graph(free_sizes(model))
-    graph = Graph()
+    graph = Graph(portable=portable)
     names = input_names or [tensor.name for tensor in function.inputs]
     values = [_graph_input(graph, tensor, name) for tensor, name in zip(function.inputs, names, strict=True)]
     outputs = Walk(graph, expand(function)).run(values)
@@ -54,7 +59,7 @@ def lower_model(
         outputs,
         nodes=graph.nodes,
         initializers=tuple(value for value in graph.initializers.values() if value.uses()),
-        opset_imports={"": OPSET, CONTRIB: 1},
+        opset_imports={"": OPSET} if portable else {"": OPSET, CONTRIB: 1},
         name=model.name,
     )
     return ir.Model(body, ir_version=IR_VERSION, producer_name="kerasllm", producer_version=__version__)
@@ -121,7 +126,7 @@ class Walk:
 
     def _lower(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Lowers one call by its own lowering, or through tf2onnx."""
-        lower = lowering_of(operation)
+        lower = lowering_of(operation, args, kwargs)
         if lower is not None:
             with suppress(NotLoweredError):
                 return lower(self.graph, operation, *args, **kwargs)

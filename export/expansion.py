@@ -78,7 +78,7 @@ class _Replay:
             return operation(*args, **kwargs)
         args, kwargs = self._prepared(operation, args, kwargs)
         name = "/".join(filter(None, (self.scope, operation.name)))
-        if lowering_of(operation) is None:
+        if lowering_of(operation, args, kwargs) is None:
             outputs = self._opened(operation, name, args, kwargs)
             if outputs is not None:
                 return outputs

@@ -77,9 +77,11 @@ class Graph:
         inputs: The graph's input values, in order.
         initializers: The constants, by name.
         nodes: The nodes, in an order that can be executed.
+        portable: Whether to do without onnxruntime's own operators.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, portable: bool = False) -> None:
+        self.portable = portable
         self.inputs: list[ir.Value] = []
         self.initializers: dict[str, ir.Value] = {}
         self.nodes: list[ir.Node] = []

@@ -10,7 +10,7 @@ from .promotion import cast, promoted
 from .registry import NotLoweredError, lowers
 
 # What Keras scores a masked key: 0.7 of the lowest float32. Where all keys are masked, all count the same.
-_LOWEST = 3.38953e38 * -0.7
+LOWEST = 3.38953e38 * -0.7
 
 
 @lowers("DotProductAttention")
@@ -26,13 +26,13 @@ def dot_product_attention(
 ) -> ir.Value:
     """query [batch, T, heads, size], key and value [batch, S, heads, size] -> [batch, T, heads, size].
 
-    mask and bias are broadcast to [batch, heads, T, S]; a masked key's score is `_LOWEST`.
+    mask and bias are broadcast to [batch, heads, T, S]; a masked key's score is `LOWEST`.
     """
     if operation.attn_logits_soft_cap is not None or isinstance(scale, ir.Value):
         raise NotLoweredError("a soft cap, or a computed scale")
     query, key, value = promoted(graph, query, key, value)
     dtype, width = keras_dtype(query), dimensions(value)[-1]
-    lowest = graph.constant(_LOWEST, dtype)
+    lowest = graph.constant(LOWEST, dtype)
     groups = dimensions(query)[2] // dimensions(key)[2]  # type: ignore[operator]
     if groups > 1 and dimensions(key)[2] != 1:
         order = np.repeat(np.arange(dimensions(key)[2]), groups)  # type: ignore[arg-type]

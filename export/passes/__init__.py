@@ -4,9 +4,11 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 from onnxscript import optimizer
 
-from .axes import name_axes
+from .axes import infer_shapes
 from .boundary import pull_integers
+from .broadcasting import drop_expansions
 from .inverses import cancel_inverses
+from .residuals import sum_residuals
 from .transposition import transpose_ids
 
 __all__ = ["optimise"]
@@ -31,7 +33,7 @@ def optimise(model: ir.Model) -> ir.Model:
     optimizer.fold_constants(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.IdentityEliminationPass()(model)
-    for rewrite in (pull_integers, transpose_ids, cancel_inverses):
+    for rewrite in (pull_integers, transpose_ids, cancel_inverses, drop_expansions, sum_residuals):
         rewrite(model.graph)
         common.IdentityEliminationPass()(model)
     common.DeduplicateInitializersPass()(model)
@@ -41,6 +43,5 @@ def optimise(model: ir.Model) -> ir.Model:
     common.OutputFixPass()(model)  # two outputs may have become one value
     for value, name in zip(model.graph.outputs, names, strict=True):
         value.name = name
-    common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
-    name_axes(model.graph)
+    infer_shapes(model)
     return model

@@ -1,12 +1,13 @@
 """From float32 to int8: each operator that holds a weight takes the form that is small, fast and true on every CPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import onnx_ir as ir
 from onnx_ir.passes import common
 
 from ..graph import CONTRIB
-from ..passes.axes import name_axes
+from ..passes.axes import infer_shapes
+from .calibration import Feed, fix_ranges
 from .coverage import Coverage, KindCoverage, Level, Tally, initializer_bytes
 from .products import quantize_gemm, quantize_matmul
 from .recurrent import quantize_lstm
@@ -32,20 +33,23 @@ _RULES: dict[str, tuple[int, Level, Rule]] = {
 _WORTHWHILE = 4096
 
 
-def quantize(model: ir.Model) -> tuple[ir.Model, Coverage]:
+def quantize(model: ir.Model, *, calibration: Sequence[Feed] = ()) -> tuple[ir.Model, Coverage]:
     """Quantizes the weights of a model to int8, and the computing with them where onnxruntime has a kernel for it.
 
-    Nothing needs to be known of the data: activations are quantized by their range as they come, to uint8. Weights are
-    rounded so that products are exact on CPUs without VNNI too: see `rounding`.
+    Nothing needs to be known of the data: activations are quantized by their range as they come, to uint8. With
+    samples of the data their ranges are fixed beforehand instead: see `calibration`. Weights are rounded so that
+    products are exact on CPUs without VNNI too: see `rounding`.
 
     Args:
         model: A float32 model, as `lower_model` makes it; best after `optimise`. It is left as it is.
+        calibration: Samples of the model's inputs by name, of which the ranges are taken; none: dynamic ranges.
 
     Returns:
         The int8 model (with operators of onnxruntime's own domain), and what became of each operator.
 
     Raises:
-        ExportError: A weight is not finite.
+        ExportError: A weight is not finite, or a sample gives a value that is not.
+        ValueError: A sample does not fit the inputs.
     """
     before = initializer_bytes(model.graph)
     model = model.clone()
@@ -61,6 +65,8 @@ def quantize(model: ir.Model) -> tuple[ir.Model, Coverage]:
                 tally.add(level if replacement else "kept", [node], replacement or [node])
                 if replacement:
                     _replace(node, replacement)
+    if calibration:
+        fix_ranges(model, calibration)
     _tidy(model)
     return model, _coverage(tallies, before, initializer_bytes(model.graph))
 
@@ -81,8 +87,7 @@ def _replace(node: ir.Node, replacement: list[ir.Node]) -> None:
 def _tidy(model: ir.Model) -> None:
     model.graph.opset_imports.setdefault(CONTRIB, 1)
     common.RemoveUnusedNodesPass()(model)
-    common.ShapeInferencePass(check_type=False, strict_mode=False)(model)
-    name_axes(model.graph)
+    infer_shapes(model)
 
 
 def _coverage(tallies: dict[str, Tally], before: int, after: int) -> Coverage:

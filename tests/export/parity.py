@@ -65,18 +65,19 @@ def onnx_outputs(session: onnxruntime.InferenceSession, inputs: tuple[np.ndarray
     return session.run(None, feeds)
 
 
-def assert_parity(model: keras.Model, *inputs: Any, tolerance: float = 1e-5) -> ir.Model:
+def assert_parity(model: keras.Model, *inputs: Any, tolerance: float = 1e-5, portable: bool = False) -> ir.Model:
     """Lowers a model and compares every output with Keras's, by the largest difference relative to max(1, |Keras|).
 
     Args:
         model: The model.
         *inputs: An array for each input, or one dictionary of them by name.
         tolerance: Largest difference.
+        portable: Whether to lower to standard operators only.
 
     Returns:
         The lowered model, for a closer look at its operators.
     """
-    lowered = lower_model(model)
+    lowered = lower_model(model, portable=portable)
     if len(inputs) == 1 and isinstance(inputs[0], dict):
         expected = model(inputs[0], training=False)
         inputs = tuple(inputs[0][tensor.name] for tensor in functional_graph(model).inputs)

@@ -110,9 +110,7 @@ def test_grouped_query_attention(groups, causal, masked, bias):
 def test_projections_are_products_of_matrices():
     x = keras.Input((None, 4))
     lowered = assert_parity(randomize(keras.Model(x, layers.MultiHeadAttention(2, 3)(x, x))), numbers(2, 5, 4))
-    assert operators(lowered).count("MatMul") == 6
-    assert operators(lowered).count("Softmax") == 1
-    assert "Einsum" not in operators(lowered)
+    assert operators(lowered) == ["MatMul", "Add"] * 3 + ["MultiHeadAttention", "MatMul", "Add"]
 
 
 def test_the_function():
