@@ -15,6 +15,7 @@ from . import __version__
 VERBS = {
     "quickstart": "Train, export, verify and measure a small classifier in a few minutes.",
     "train": "Fit a text classifier on labelled texts; writes a RUN folder.",
+    "distill": "Fit a small student on labelled texts and on what a larger teacher says of them.",
     "evaluate": "Score a RUN or a BUNDLE on labelled texts: accuracy, precision, recall, F1, calibration.",
     "export": "Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
     "predict": "Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.",

@@ -52,10 +52,11 @@ def train(
     """
     training = replace(training, seed=data.seed)  # one --seed for all that is drawn by chance
     run = train_run(data, tokenizer, model, batches, training, out, resume=resume, overwrite=overwrite)
-    _print(run)
+    print_scores(run)
 
 
-def _print(run: Run) -> None:
+def print_scores(run: Run) -> None:
+    """Shows how good the best epoch of a classifier is."""
     metrics = run.metrics
     rows = [
         (split, *(f"{value:.2%}" for value in (score["accuracy"], score["macro"]["f1"], score["calibration_error"])))
