@@ -47,6 +47,11 @@ class Run:
         return json.loads((self.path / "config.json").read_text(encoding="utf-8"))
 
     @property
+    def task(self) -> str:
+        """The Hugging Face name of the task that the model was trained for."""
+        return self.config.get("task", "text-classification")
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The classes' names, in the order of the logits."""
         return tuple(self.config["labels"])

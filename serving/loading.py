@@ -57,8 +57,13 @@ def load_bundle(
             f"The bundle {bundle.path} is damaged: {file} and the manifest differ in inputs or outputs, {missing}."
         )
     graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"))
-    module, served = _CLASSES[manifest.task]
-    return getattr(importlib.import_module(f".{module}", __package__), served)(graph, tokenizer, manifest)
+    return served_class(manifest.task)(graph, tokenizer, manifest)
+
+
+def served_class(task: str) -> Any:
+    """The class that serves a task: it takes a `Graph`, a tokenizer and a manifest."""
+    module, name = _CLASSES[task]
+    return getattr(importlib.import_module(f".{module}", __package__), name)
 
 
 def _read_tokenizer(bundle: Bundle) -> tokenizers.Tokenizer:

@@ -16,7 +16,7 @@ from .running_text import Document, pack, tokenize
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_FIXED = (0, 2**31)  # seed and epoch of the masks that every model is scored with
+FIXED = (0, 2**31)  # seed and epoch of the masks that every model is scored with
 
 
 class MaskedRows:
@@ -87,7 +87,7 @@ class MaskedRows:
         """One pass in the text's order, always with the same masks, whatever the seed."""
         tf = require("train", "tensorflow")
         order = np.array_split(np.arange(len(self)), self.steps)
-        make = lambda number: list(self.batch(order[int(number)], *_FIXED).values())  # noqa: E731
+        make = lambda number: list(self.batch(order[int(number)], *FIXED).values())  # noqa: E731
         return self._dataset(tf.data.Dataset.range(self.steps), make)
 
     def batch(self, rows: np.ndarray, seed: int, epoch: int) -> dict[str, np.ndarray]:
