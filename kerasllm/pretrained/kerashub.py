@@ -30,7 +30,8 @@ def read_preset(preset: str) -> tuple[Any, Tokenizer | None]:
         preset: A folder, or a name as KerasHub takes it.
 
     Returns:
-        The encoder as `plain_model` gives it, and its tokenizer; None where it has none, or KerasHub's has no exact counterpart.
+        The encoder as `plain_model` gives it, and its tokenizer;
+        None where there is none that can be read exactly.
 
     Raises:
         ValueError: It is not of a known architecture, or damaged, or cannot be reached.
