@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from .answers import Answer, WindowLogits, best_answers
+from .answers import OUTPUTS, WindowLogits, answer_entry, best_answers, context_offsets, window_logits
 from .graph import Graph, Row
 from .manifest import Manifest
-from .spans import trim
 from .texts import check_text, check_texts, chunks, encode_whole
 from .windows import Window, cut_windows
 
-_OUTPUTS = ("start_logits", "end_logits")
 # Questions that are answered together: their windows are sorted by length, and their encodings held at once.
 _CHUNK = 64
 _EMPTY = "A context must hold text to find the answer in. Received: an empty one."
@@ -82,7 +80,7 @@ class QuestionAnswerer:
         for chunk in chunks(pairs, _CHUNK):
             for (_, text), offsets, windows in self._read(chunk):
                 answers = best_answers(windows, max_answer=longest, null=null, top_k=top_k)
-                entries = [_entry(text, offsets, answer) for answer in answers]
+                entries = [answer_entry(text, offsets, answer) for answer in answers]
                 if not entries:  # of characters that the tokenizer throws away
                     raise ValueError(_EMPTY)
                 found.append(entries if top_k > 1 else entries[0])
@@ -101,7 +99,7 @@ class QuestionAnswerer:
         """For each question with its context: both, the offsets of the context's tokens, and the logits by window."""
         encodings = encode_whole(self.tokenizer, pairs)
         windows = [self._windows(encoding) for encoding in encodings]
-        results = iter(self.graph.run_all([window.row for each in windows for window in each], _OUTPUTS))
+        results = iter(self.graph.run_all([window.row for each in windows for window in each], OUTPUTS))
         return [
             (pair, context_offsets(encoding), [window_logits(window, next(results)) for window in each])
             for pair, encoding, each in zip(pairs, encodings, windows, strict=True)
@@ -131,23 +129,3 @@ def read_questions(inputs: Any, question: Any, context: Any) -> tuple[list[tuple
     if not all(c.strip() for _, c in pairs):
         raise ValueError("A context must hold text to find the answer in. Received: an empty one.")
     return pairs, one
-
-
-def context_offsets(encoding: tokenizers.Encoding) -> np.ndarray:
-    """Start and end of each token of the context, in characters of the context: int64 [tokens, 2]."""
-    places = zip(encoding.offsets, encoding.sequence_ids, strict=True)
-    return np.array([offset for offset, sequence in places if sequence == 1], np.int64).reshape(-1, 2)
-
-
-def window_logits(window: Window, outputs: Mapping[str, np.ndarray]) -> WindowLogits:
-    """What the model gives for a window, from its outputs for the whole row: [tokens of the row] each."""
-    start, end = (outputs[name] for name in _OUTPUTS)
-    return WindowLogits(window.first, start[window.inside], end[window.inside], float(start[0] + end[0]))
-
-
-def _entry(context: str, offsets: np.ndarray, answer: Answer) -> dict[str, Any]:
-    """An answer in characters."""
-    start, end = 0, 0
-    if answer.end:
-        start, end = trim(context, int(offsets[answer.start, 0]), int(offsets[answer.end - 1, 1]))
-    return {"answer": context[start:end], "score": answer.score, "start": start, "end": end}

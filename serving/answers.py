@@ -1,11 +1,16 @@
 """The best answers to a question, from the logits of where an answer starts and where it ends."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import tokenizers
 
 from .ranking import largest
+from .spans import trim
+from .windows import Window
+
+OUTPUTS = ("start_logits", "end_logits")
 
 
 class Answer(NamedTuple):
@@ -69,6 +74,35 @@ def best_answers(
     scores = powers / powers.sum(dtype=np.float64)
     best = [place for place in largest(flat, top_k).tolist() if np.isfinite(flat[place])]
     return [_answer(place, logits, float(scores[place])) for place in best]
+
+
+def context_offsets(encoding: tokenizers.Encoding) -> np.ndarray:
+    """Start and end of each token of the context, in characters of the context: int64 [tokens, 2]."""
+    places = zip(encoding.offsets, encoding.sequence_ids, strict=True)
+    return np.array([offset for offset, sequence in places if sequence == 1], np.int64).reshape(-1, 2)
+
+
+def window_logits(window: Window, outputs: Mapping[str, np.ndarray]) -> WindowLogits:
+    """What the model gives for a window, from its outputs for the whole row: [tokens of the row] each."""
+    start, end = (outputs[name] for name in OUTPUTS)
+    return WindowLogits(window.first, start[window.inside], end[window.inside], float(start[0] + end[0]))
+
+
+def answer_entry(context: str, offsets: np.ndarray, answer: Answer) -> dict[str, Any]:
+    """An answer in characters.
+
+    Args:
+        context: What it is taken from.
+        offsets: What `context_offsets` gives.
+        answer: One of the `best_answers`.
+
+    Returns:
+        {"answer", "score", "start", "end"}, where "answer" is context[start:end].
+    """
+    start, end = 0, 0
+    if answer.end:
+        start, end = trim(context, int(offsets[answer.start, 0]), int(offsets[answer.end - 1, 1]))
+    return {"answer": context[start:end], "score": answer.score, "start": start, "end": end}
 
 
 def _pair_logits(window: WindowLogits, longest: int) -> np.ndarray:

@@ -1,25 +1,16 @@
 """Run the graph of a bundle on rows of token ids: one padded run, or many rows in small pieces."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
 
 from .manifest import Manifest, Preprocessing
+from .rows import Row
 
 # Rows of one run of the graph: enough to fill the matrix products; more gained nothing (kerasllm bench).
 BATCH_SIZE = 32
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32, "tensor(bool)": np.bool_}
-
-
-class Row(NamedTuple):
-    """What the graph reads of one text, or of two that were joined."""
-
-    ids: np.ndarray
-    """Token ids, integers [tokens]."""
-    types: np.ndarray | None = None
-    """Segment of every token, integers [tokens]: 0 for the first text, 1 for the second. None: all 0."""
 
 
 class Graph:

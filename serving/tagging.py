@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tokenizers
 
+from .entities import read_entities
 from .graph import Graph, Row
 from .manifest import Manifest
-from .spans import bio_spans, first_pieces, trim, word_offsets
 from .texts import check_text, check_texts, chunks, encode_whole
-from .windows import Window, cut_windows
-
-# Tokens that neighbouring windows of a long text share.
-STRIDE = 128
+from .windows import STRIDE, Window, cut_windows, merge_windows
 
 
 class TokenClassifier:
@@ -68,51 +64,9 @@ class TokenClassifier:
         windows = [self._windows(encoding) for encoding in encodings]
         results = iter(self.graph.run_all([window.row for each in windows for window in each], ["logits"]))
         return [
-            self._entities(text, encoding, merge_windows(each, [next(results)["logits"] for _ in each]))
+            read_entities(text, encoding, merge_windows(each, [next(results)["logits"] for _ in each]), self.labels)
             for text, encoding, each in zip(texts, encodings, windows, strict=True)
         ]
 
     def _windows(self, encoding: tokenizers.Encoding) -> list[Window]:
         return cut_windows(encoding, self.preprocessing.max_length, STRIDE)
-
-    def _entities(self, text: str, encoding: tokenizers.Encoding, logits: np.ndarray) -> list[dict[str, Any]]:
-        """Entities of one text from the logits of its tokens, special ones not among them: [tokens, labels]."""
-        own = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
-        ids, offsets = encoding.word_ids, encoding.offsets
-        words, places = [ids[place] for place in own], [offsets[place] for place in own]
-        logits = logits[first_pieces(words)]
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=0))
-        scores = powers.max(axis=-1, initial=0) / powers.sum(axis=-1)
-        bounds = word_offsets(places, words)
-        entities = []
-        for name, start, end in bio_spans([self.labels[label] for label in logits.argmax(axis=-1)]):
-            first, last = trim(text, int(bounds[start, 0]), int(bounds[end - 1, 1]))
-            score = float(scores[start:end].mean())
-            entities.append(
-                {"entity_group": name, "score": score, "word": text[first:last], "start": first, "end": last}
-            )
-        return entities
-
-
-def merge_windows(windows: Sequence[Window], values: Sequence[np.ndarray]) -> np.ndarray:
-    """One value a token of the whole text, of the window where the token is farthest from an edge.
-
-    Args:
-        windows: The windows of a text.
-        values: What the model gives for each row: [tokens of the row, ...].
-
-    Returns:
-        [tokens of the text, ...], special tokens not among them.
-    """
-    inner = [value[window.inside] for window, value in zip(windows, values, strict=True)]
-    if len(inner) == 1:
-        return inner[0]
-    tokens = windows[-1].first + len(inner[-1])
-    merged = np.empty((tokens, *inner[0].shape[1:]), inner[0].dtype)
-    context = np.full(tokens, -1)
-    for window, value in zip(windows, inner, strict=True):
-        place = slice(window.first, window.first + len(value))
-        here = np.minimum(np.arange(len(value)), np.arange(len(value))[::-1])
-        better = here > context[place]
-        merged[place][better], context[place][better] = value[better], here[better]
-    return merged

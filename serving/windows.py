@@ -1,14 +1,17 @@
 """Cut a tokenized text that is longer than the model reads into overlapping windows: no token is dropped."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tokenizers
 
-from .graph import Row
+from .rows import Row
 
 # Windows of one text: each is a run of the model.
 MAX_WINDOWS = 10_000
+# Tokens that neighbouring windows of a long text to tag share.
+STRIDE = 128
 
 
 class Window(NamedTuple):
@@ -68,6 +71,30 @@ def cut_windows(encoding: tokenizers.Encoding, max_length: int, stride: int) -> 
             f"{len(places):,}. Cut it into parts."
         )
     return [_window(ids, types, start, end, place) for place in places]
+
+
+def merge_windows(windows: Sequence[Window], values: Sequence[np.ndarray]) -> np.ndarray:
+    """One value a token of the whole text, of the window where the token is farthest from an edge.
+
+    Args:
+        windows: The windows of a text.
+        values: What the model gives for each row: [tokens of the row, ...].
+
+    Returns:
+        [tokens of the text, ...], special tokens not among them.
+    """
+    inner = [value[window.inside] for window, value in zip(windows, values, strict=True)]
+    if len(inner) == 1:
+        return inner[0]
+    tokens = windows[-1].first + len(inner[-1])
+    merged = np.empty((tokens, *inner[0].shape[1:]), inner[0].dtype)
+    context = np.full(tokens, -1)
+    for window, value in zip(windows, inner, strict=True):
+        place = slice(window.first, window.first + len(value))
+        here = np.minimum(np.arange(len(value)), np.arange(len(value))[::-1])
+        better = here > context[place]
+        merged[place][better], context[place][better] = value[better], here[better]
+    return merged
 
 
 def _window(ids: np.ndarray, types: np.ndarray, start: int, end: int, place: range) -> Window:
