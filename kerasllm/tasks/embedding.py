@@ -1,13 +1,152 @@
 """Feature extraction: an encoder that makes one vector of a text, and its training on pairs of texts."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from ..data.batches import BatchConfig, pad, training_order
+from ..data.pairs import PairDataset, PairSplit
+from ..data.tokens import TokenSplit
+from ..extras import require
+from ..run import predict_logits
+from ..similarity import pair_metrics
+from ..tokenizer import encode, pad_id
+from .pair_losses import negatives_ranking, similarity_order
 from .pooling import pool
+from .task import Task
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
     from ..encoder import Encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingHead:
+    """How a text becomes a vector, and how vectors are told apart in training."""
+
+    pooling: Literal["mean", "cls"] = "mean"
+    """What stands for the text: the mean of its tokens' states, or the first token's."""
+    temperature: float = 0.05
+    """Divides cosines in the loss: the smaller, the more the hardest pairs count."""
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"`temperature` must be above 0. Received: {self.temperature}.")
+
+
+class EmbeddingTask(Task):
+    """Pairs of texts, and an encoder whose vectors say which belong together, or how alike they are."""
+
+    name = "feature-extraction"
+
+    def __init__(
+        self,
+        dataset: PairDataset,
+        encoder: "Encoder",
+        head: EmbeddingHead,
+        batches: BatchConfig,
+        *,
+        max_length: int,
+        seed: int = 0,
+    ):
+        """Ties data and encoder together; nothing is tokenized before it is needed.
+
+        Args:
+            dataset: The pairs.
+            encoder: What reads each text by itself.
+            head: How a text becomes a vector.
+            batches: How pairs are put together; a batch has two rows a pair.
+            max_length: Tokens kept of a text.
+            seed: Draws the order of pairs.
+
+        Raises:
+            ValueError: The encoder cannot read texts of `max_length`.
+        """
+        encoder.check_length(max_length)
+        self.tokenizer, self.max_length = encoder.tokenizer, max_length
+        self.score = "spearman" if dataset.scored else "accuracy"
+        self.examples = {name: len(split) for name, split in dataset.splits.items()}
+        self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
+        self._dataset, self._encoder, self._head = dataset, encoder, head
+        self._batches, self._seed = batches, seed
+
+    def build(self) -> "keras.Model":
+        """A fresh `embedding_model`."""
+        return embedding_model(self._encoder, self._head.pooling)
+
+    def training_model(self, model: "keras.Model") -> "keras.Model":
+        """The same weights, and "sentence_embedding" alone."""
+        import keras
+
+        return keras.Model(model.input, model.output["sentence_embedding"], name=model.name)
+
+    def loss(self) -> Any:
+        """CoSENT of scored pairs, else multiple negatives ranking."""
+        temperature = self._head.temperature
+        if self._dataset.scored:
+            return lambda scores, vectors: similarity_order(scores, vectors, temperature)
+        return lambda texts, vectors: negatives_ranking(texts, vectors, temperature)
+
+    def steps(self) -> int:
+        """Batches in a pass over the training pairs."""
+        return -(-self.examples["train"] // self._batches.batch_size)
+
+    def tokens(self) -> int:
+        """Tokens in a pass over the training pairs, padding not counted."""
+        return int(self._tokens["train"].offsets[-1])
+
+    def batches(self, epoch: int) -> "tf.data.Dataset":
+        """Training batches from an epoch on, without end.
+
+        Returns:
+            Elements of the model's inputs, int32 [2 * pairs, sequence], the two texts of a pair one after the other,
+            and what `loss` takes, float32 [2 * pairs]: each pair's score twice, or the number of each text.
+        """
+        tf, count, split = require("train", "tensorflow"), self.steps(), self._tokens["train"]
+        longest = np.cumsum([0, *split.lengths.reshape(-1, 2).max(axis=1)])
+        order = lru_cache(maxsize=2)(
+            lambda which: training_order(TokenSplit(split.ids, longest, split.labels), self._batches, self._seed, which)
+        )
+
+        def make(number: np.ndarray) -> list[np.ndarray]:
+            which, position = divmod(int(number), count)
+            rows = (2 * order(which)[position][:, None] + [0, 1]).reshape(-1)
+            return [*pad(split, rows, self._batches.multiple).values(), split.labels[rows]]
+
+        numbers = tf.data.Dataset.counter(start=epoch * count)
+        return numbers.map(_elements(tf, make, self._encoder.segments), num_parallel_calls=2, deterministic=True)
+
+    def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
+        """What `pair_metrics` returns, and "loss": its mean over batches of the training's size."""
+        tokens, pairs = self._tokens[split], self._dataset.splits[split]
+        vectors = predict_logits(self.training_model(model), tokens)
+        order = np.random.default_rng(0).permutation(len(pairs))  # neighbours may be alike
+        losses = [
+            float(self.loss()(tokens.labels[rows], vectors[rows]))
+            for batch in np.array_split(order, -(-len(pairs) // self._batches.batch_size))
+            for rows in [(2 * batch[:, None] + [0, 1]).reshape(-1)]
+        ]
+        return {**pair_metrics(vectors[::2], vectors[1::2], pairs), "loss": float(np.mean(losses))}
+
+    @cached_property
+    def _tokens(self) -> dict[str, TokenSplit]:
+        """Two rows a pair, labelled as `batches` says."""
+        return {name: self._tokenized(split) for name, split in self._dataset.splits.items()}
+
+    def _tokenized(self, split: PairSplit) -> TokenSplit:
+        texts = [text for pair in zip(split.firsts, split.seconds, strict=True) for text in pair]
+        ids = encode(self.tokenizer, texts, self.max_length)
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        labels = [numbers[text] for text in texts] if split.scores is None else np.repeat(split.scores, 2)
+        joined = np.concatenate(ids)
+        types = np.zeros(len(joined), np.uint8) if self._encoder.segments else None
+        offsets = np.cumsum([0, *map(len, ids)])
+        return TokenSplit(joined, offsets, np.array(labels, np.float32), pad_id(self.tokenizer), types)
 
 
 def embedding_model(encoder: "Encoder", pooling: Literal["mean", "cls"] = "mean") -> "keras.Model":
@@ -35,3 +174,17 @@ def unit(vectors: Any) -> Any:
 
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     return vectors / ops.sqrt(ops.maximum(squares, 1e-24))  # the maximum inside: a root has no slope at 0
+
+
+def _elements(tf: Any, make: Callable, segments: bool) -> Callable:
+    """Wraps numpy's `make` for `Dataset.map`."""
+    names = ["input_ids", "attention_mask", *["token_type_ids"] * segments]
+
+    def element(number: Any) -> tuple[dict[str, Any], Any]:
+        *arrays, labels = tf.numpy_function(make, [number], [*[tf.int32] * len(names), tf.float32], stateful=False)
+        for array in arrays:
+            array.set_shape([None, None])
+        labels.set_shape([None])
+        return dict(zip(names, arrays, strict=True)), labels
+
+    return element
