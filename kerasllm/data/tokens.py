@@ -48,7 +48,12 @@ class TokenSplit:
 
 
 def token_cache(
-    dataset: TextDataset, tokenizer: Tokenizer, max_length: int, folder: Path | None = None
+    dataset: TextDataset,
+    tokenizer: Tokenizer,
+    max_length: int,
+    folder: Path | None = None,
+    *,
+    segments: bool = False,
 ) -> dict[str, TokenSplit]:
     """The dataset's splits as token arrays, from the cache where the same ones were made before.
 
@@ -59,6 +64,7 @@ def token_cache(
         tokenizer: What makes tokens of them.
         max_length: Most tokens a text.
         folder: Where the cache lies; by default `kerasllm/tokens` in $XDG_CACHE_HOME, or in ~/.cache.
+        segments: Give the splits their `types`, for a model that tells a first text from a second one.
 
     Returns:
         A `TokenSplit` for every split of the dataset.
@@ -76,7 +82,7 @@ def token_cache(
             np.load(_file(entry, name, "offsets")),
             split.labels,
             padding,
-            None if split.pairs is None else _read(entry, name, "types"),
+            _types(entry, name, split) if segments else None,
         )
         for name, split in dataset.splits.items()
     }
@@ -126,6 +132,13 @@ def _key(dataset: TextDataset, tokenizer: Tokenizer, max_length: int) -> str:
 
 def _file(entry: Path, name: str, part: str) -> Path:
     return entry / f"{name}.{part}.npy"
+
+
+def _types(entry: Path, name: str, split: Split) -> np.ndarray:
+    """The segments of a split's tokens, uint8 [tokens]; all zeros, in no memory, where there is one text each."""
+    if split.pairs is not None:
+        return _read(entry, name, "types")
+    return np.broadcast_to(np.uint8(0), _read(entry, name, "ids").shape)
 
 
 def _read(entry: Path, name: str, part: str) -> np.ndarray:

@@ -49,6 +49,7 @@ class ClassificationTask(Task):
         batches: BatchConfig,
         *,
         max_length: int,
+        segments: bool = False,
         label_smoothing: float = 0.0,
         balance_classes: bool = False,
         seed: int = 0,
@@ -61,6 +62,7 @@ class ClassificationTask(Task):
             build: Makes a fresh model with logits [batch, classes].
             batches: How examples are put together.
             max_length: Tokens kept of an example.
+            segments: Whether the model takes `token_type_ids`.
             label_smoothing: Share of certainty that goes from the true label to all of them, 0 to 1.
             balance_classes: Weigh the examples so that every class counts the same.
             seed: Draws the order of examples.
@@ -76,7 +78,7 @@ class ClassificationTask(Task):
         self.score = "f1" if dataset.multi_label else "accuracy"
         self.examples = {name: len(split) for name, split in dataset.splits.items()}
         self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
-        self._dataset, self._batches, self._seed = dataset, batches, seed
+        self._dataset, self._batches, self._segments, self._seed = dataset, batches, segments, seed
         self._smoothing, self._balance = label_smoothing, balance_classes
 
     def build(self) -> "keras.Model":
@@ -120,7 +122,7 @@ class ClassificationTask(Task):
 
     @cached_property
     def _tokens(self) -> dict[str, TokenSplit]:
-        return token_cache(self._dataset, self.tokenizer, self.max_length)
+        return token_cache(self._dataset, self.tokenizer, self.max_length, segments=self._segments)
 
 
 def encoder_classifier(encoder: "Encoder", head: ClassificationHead, classes: int) -> "keras.Model":
