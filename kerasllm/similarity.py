@@ -31,8 +31,8 @@ def scored_metrics(cosines: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
         scores: What people said, float32 [pairs].
 
     Returns:
-        "pairs", "spearman" (rank correlation, the score of the STS benchmark) and "pearson", -1 to 1; 0 where all cosines
-        or all scores are equal.
+        "pairs", "spearman" (rank correlation, the score of the STS benchmark) and "pearson", -1 to 1; 0 where all
+        cosines or all scores are equal.
     """
     stats = require("train", "scipy.stats")
     if np.ptp(cosines) == 0 or np.ptp(scores) == 0:

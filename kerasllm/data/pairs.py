@@ -100,25 +100,42 @@ def load_pairs(config: DataConfig) -> PairDataset:
         raise ValueError(f"All splits must have scores, or none. Received: {config.source}, where only some have them.")
     if "validation" not in splits:
         splits = _carve_validation(splits, config.seed, notes)
-    if config.limit is not None:
-        random = np.random.default_rng(config.seed)
-        splits = {
-            name: split.take(np.sort(random.permutation(len(split))[: config.limit])) for name, split in splits.items()
-        }
-    return PairDataset(splits, tuple(notes))
+    return PairDataset(_limited(splits, config), tuple(notes))
+
+
+def load_pairs_for_evaluation(config: DataConfig) -> dict[str, PairSplit]:
+    """Reads pairs to score a model on: nothing is carved off, and a single file is the test split.
+
+    Raises:
+        FileNotFoundError: There is no such source.
+        ValueError: As for `load_pairs`.
+    """
+    tables = read_tables(config, lone_split="test")
+    return _limited({name: _split(table, name, config, []) for name, table in tables.items()}, config)
+
+
+def _limited(splits: dict[str, PairSplit], config: DataConfig) -> dict[str, PairSplit]:
+    """At most `config.limit` pairs of each split, drawn by the seed."""
+    if config.limit is None:
+        return splits
+    random = np.random.default_rng(config.seed)
+    return {name: split.take(np.sort(random.permutation(len(split))[: config.limit])) for name, split in splits.items()}
 
 
 def _split(table: Table, name: str, config: DataConfig, notes: list[str]) -> PairSplit:
     where = f"the {name} split of {config.source}"
     first, second = _text_columns(table, config, where)
-    texts = [[_text(value, column, where, config.clean) for value in table[column]] for column in (first, second)]
-    scores = _scores(table, config, where)
-    kept = np.array([row for row, pair in enumerate(zip(*texts, strict=True)) if all(map(str.strip, pair))], np.int64)
+    firsts, seconds = (
+        [_text(value, column, where, config.clean) for value in table[column]] for column in (first, second)
+    )
+    split = PairSplit(firsts, seconds, _scores(table, config, where))
+    pairs = enumerate(zip(firsts, seconds, strict=True))
+    kept = np.array([row for row, pair in pairs if all(map(str.strip, pair))], np.int64)
     if not len(kept):
         raise ValueError(f"Data must hold at least one pair of texts. Received: {where}, where every text is empty.")
-    if len(kept) < len(texts[0]):
-        notes.append(f"Dropped {len(texts[0]) - len(kept):,} of {len(texts[0]):,} pairs of {where}: an empty text.")
-    return PairSplit(*texts, scores).take(kept)
+    if len(kept) < len(split):
+        notes.append(f"Dropped {len(split) - len(kept):,} of {len(split):,} pairs of {where}: an empty text.")
+    return split.take(kept)
 
 
 def _text_columns(table: Table, config: DataConfig, where: str) -> tuple[str, str]:
