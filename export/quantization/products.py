@@ -1,4 +1,8 @@
-"""MatMul and Gemm in int8: `DynamicQuantizeMatMul` quantizes the activations by their range as it goes."""
+"""Products of matrices in int8: what is multiplied is quantized by its range as it goes.
+
+onnxruntime's `DynamicQuantizeMatMul` does all of it. In standard operators it is `DynamicQuantizeLinear` and
+`MatMulInteger`, of which onnxruntime makes the same again at load.
+"""
 
 import numpy as np
 import onnx_ir as ir
@@ -9,12 +13,22 @@ from .weights import Weights
 
 
 def quantize_matmul(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
-    """x [..., in] @ constant [in, out], and the bias of an Add that follows."""
-    x, weight = node.inputs
+    """x [..., in] @ constant [in, out], and the bias of an Add that follows.
+
+    The constant may be the transpose of an embedding table [out, in], whose int8 rows then serve both.
+    """
+    x = node.inputs[0]
+    weight, turned = weights.source(node.inputs[1])
     array = weights.array(weight)
     if x is None or weight is None or array is None or array.ndim != 2 or (x.shape is not None and len(x.shape) < 2):
         return None
-    return [_product(x, weights.twins(weight, _factor), _take_bias(node, array.shape[1]))]
+    bias = _take_bias(node, array.shape[0 if turned else 1])
+    if not turned:
+        return _product(x, weights.twins(weight, _factor), bias, weights)
+    rows, scale = weights.twins(weight, tied_rows)
+    factor = ir.node("Transpose", [rows], {"perm": [1, 0]})
+    scales = ir.node("Squeeze", [scale, weights.add("last_axis", np.array([1]))])
+    return [factor, scales, *_product(x, (factor.outputs[0], scales.outputs[0]), bias, weights)]
 
 
 def quantize_gemm(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
@@ -27,11 +41,28 @@ def quantize_gemm(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
     turned = bool(node.attributes.get_int("transB"))
     if bias is not None and not _is_bias(bias, array.shape[0 if turned else 1]):
         return None
-    return [_product(x, weights.twins(weight, _turned_factor if turned else _factor), bias)]
+    return _product(x, weights.twins(weight, _turned_factor if turned else _factor), bias, weights)
 
 
-def _product(x: ir.Value, factor: tuple[ir.Value, ...], bias: ir.Value | None) -> ir.Node:
-    return ir.node("DynamicQuantizeMatMul", [x, *factor, None, bias], domain=CONTRIB)
+def tied_rows(array: np.ndarray) -> dict[str, np.ndarray]:
+    """An embedding table [out, in] that is also a factor: int8 of the same shape, and a scale per row [out, 1]."""
+    rounded, scale = round_factor(array.T)
+    return {"int8": rounded.T, "scale": scale[:, None]}
+
+
+def _product(x: ir.Value, factor: tuple[ir.Value, ...], bias: ir.Value | None, weights: Weights) -> list[ir.Node]:
+    """The nodes of x @ (int8 * scale) + bias."""
+    int8, scale = factor
+    if not weights.portable:
+        return [ir.node("DynamicQuantizeMatMul", [x, int8, scale, None, bias], domain=CONTRIB)]
+    quantize = ir.node("DynamicQuantizeLinear", [x], num_outputs=3)
+    uint8, step, zero = quantize.outputs
+    whole = ir.node("MatMulInteger", [uint8, int8, zero])
+    real = ir.node("Cast", whole.outputs, {"to": ir.DataType.FLOAT})
+    steps = ir.node("Mul", [step, scale])
+    y = ir.node("Mul", [real.outputs[0], steps.outputs[0]])
+    nodes = [quantize, whole, real, steps, y]
+    return nodes if bias is None else [*nodes, ir.node("Add", [y.outputs[0], bias])]
 
 
 def _factor(array: np.ndarray) -> dict[str, np.ndarray]:

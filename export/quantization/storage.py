@@ -8,6 +8,7 @@ small, speed and memory are those of fp32. (`DequantizeLinear` it does not fold:
 import numpy as np
 import onnx_ir as ir
 
+from .products import tied_rows
 from .rounding import round_slices
 from .weights import Weights
 
@@ -18,7 +19,8 @@ def store_rows(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
     array = weights.array(table)
     if table is None or array is None or node.attributes.get_int("axis") or _is_used_whole(table):
         return None
-    rows, scale = (ir.node("Gather", [part, ids]) for part in weights.twins(table, _rows))
+    twin = tied_rows if any(use.node.op_type == "Transpose" for use in table.uses()) else _rows
+    rows, scale = (ir.node("Gather", [part, ids]) for part in weights.twins(table, twin))
     cast = ir.node("Cast", rows.outputs, {"to": ir.DataType.FLOAT})
     return [rows, scale, cast, ir.node("Mul", [cast.outputs[0], scale.outputs[0]])]
 
@@ -67,5 +69,8 @@ def _twin(array: np.ndarray, axes: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 def _is_used_whole(table: ir.Value) -> bool:
     """Whether the float table has to stay in the file for another use: then int8 rows would only add to it."""
-    known = (("Gather", 0), ("MatMul", 1), ("Gemm", 1))
-    return any((use.node.op_type, use.idx) not in known for use in table.uses())
+    factors, known = (("MatMul", 1), ("Gemm", 1)), (("Gather", 0), ("MatMul", 1), ("Gemm", 1), ("Transpose", 0))
+    turned = [use.node.outputs[0] for use in table.uses() if use.node.op_type == "Transpose"]
+    used = [(use.node.op_type, use.idx) for use in table.uses()]
+    used_turned = [(use.node.op_type, use.idx) for value in turned for use in value.uses()]
+    return any(use not in known for use in used) or any(use not in factors for use in used_turned)

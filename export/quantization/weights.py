@@ -15,10 +15,11 @@ class Weights:
 
     Attributes:
         graph: The graph that holds the initializers.
+        portable: Whether to do without onnxruntime's own operators.
     """
 
-    def __init__(self, graph: ir.Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: ir.Graph, *, portable: bool = False) -> None:
+        self.graph, self.portable = graph, portable
         self._twins: dict[tuple[int, Twin], tuple[ir.Value, ...]] = {}
         self._names = {value.name for node in graph.all_nodes() for value in node.outputs} | set(graph.initializers)
 
@@ -39,6 +40,13 @@ class Weights:
             )
         return array
 
+    def source(self, value: ir.Value | None) -> tuple[ir.Value | None, bool]:
+        """What holds a factor, and whether the factor is its transpose, as that of an embedding used both ways is."""
+        node = value.producer() if value is not None else None
+        if node is not None and node.op_type == "Transpose" and _swaps(node):
+            return node.inputs[0], True
+        return value, False
+
     def twins(self, value: ir.Value, twin: Twin) -> tuple[ir.Value, ...]:
         """The initializers that `twin` makes of a weight: {"int8": array} is named "{weight}_int8"."""
         key = (id(value), twin)
@@ -56,7 +64,11 @@ class Weights:
             count += 1
             unique = f"{name}_{count}"
         self._names.add(unique)
-        tensor = ir.tensor(np.ascontiguousarray(array), name=unique)
+        tensor = ir.tensor(np.asarray(array, order="C"), name=unique)
         value = ir.Value(name=unique, type=ir.TensorType(tensor.dtype), shape=ir.Shape(array.shape), const_value=tensor)
         self.graph.register_initializer(value)
         return value
+
+
+def _swaps(transpose: ir.Node) -> bool:
+    return list(transpose.attributes.get_ints("perm") or ()) == [1, 0]
