@@ -15,7 +15,9 @@ from . import __version__
 VERBS = {
     "quickstart": "Train, export, verify and measure a small classifier in a few minutes.",
     "train": "Fit a text classifier on labelled texts; writes a RUN folder.",
+    "pretrain": "Teach an encoder a language from running text; writes a RUN folder to fine-tune from.",
     "distill": "Fit a small student on labelled texts and on what a larger teacher says of them.",
+    "finetune": "Fit an encoder for a task; writes a RUN folder.",
     "evaluate": "Score a RUN or a BUNDLE on labelled texts: accuracy, precision, recall, F1, calibration.",
     "export": "Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
     "predict": "Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.",

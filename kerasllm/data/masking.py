@@ -20,7 +20,7 @@ _NAMES = ("[MASK]", "<mask>")
 class MaskingConfig:
     """What is hidden from the model, and what it must say."""
 
-    share: float = 0.15
+    masked_share: float = 0.15
     """Share of a row's tokens that must be predicted, 0 to 1."""
     whole_words: bool = False
     """Choose words instead of tokens: all pieces of a word, or none."""
@@ -28,12 +28,12 @@ class MaskingConfig:
     """Say too whether the second half of a row follows the first one (rows are then two segments of a document)."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise ValueError(f"`share` must be above 0 and below 1. Received: {self.share}.")
+        if not 0 < self.masked_share < 1:
+            raise ValueError(f"`masked_share` must be above 0 and below 1. Received: {self.masked_share}.")
 
     def places(self, length: int) -> int:
         """Most tokens of a row that are predicted."""
-        return max(1, round(self.share * length))
+        return max(1, round(self.masked_share * length))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def mask_row(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws what of a row is predicted and hides it; never a special token or padding.
 
-    Of n tokens that may be drawn, `share` of them are, rounded, and at least one; with whole words at most so many,
+    Of the tokens that may be drawn, `masked_share` are, rounded, and at least one; with whole words at most so many,
     words that are too long for what is left being passed over.
 
     Args:
