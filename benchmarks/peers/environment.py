@@ -1,0 +1,45 @@
+"""The virtual environment of each peer: made once, of pinned versions, outside of the repository."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CACHE = Path(os.environ.get("KERASLLM_BENCHMARKS", Path.home() / ".cache" / "kerasllm" / "benchmarks"))
+# PyTorch's own index has builds without CUDA; pip prefers them, as their version ends in +cpu.
+_INDEX = ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+
+
+def python_of(peer: str, requirements: Sequence[str]) -> Path:
+    """The interpreter that a peer runs in; its environment is made if it is not there yet.
+
+    Args:
+        peer: Name of the peer.
+        requirements: What pip installs, pinned; none: the peer runs in the environment of this process.
+
+    Returns:
+        Path of the interpreter.
+
+    Raises:
+        RuntimeError: It cannot be installed; the message is pip's last line.
+    """
+    if not requirements:
+        return Path(sys.executable)
+    digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:8]
+    folder = CACHE / "environments" / f"{peer}-{digest}"
+    python, ready = folder / "bin" / "python", folder / "ready"
+    if not ready.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_INDEX, *requirements])
+        ready.touch()
+    return python
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise RuntimeError(lines[-1] if lines else f"{command[0]} ended with {done.returncode}")
