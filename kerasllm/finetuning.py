@@ -1,25 +1,40 @@
-"""Fine-tuning: an encoder, labelled examples and a task to a RUN folder."""
+"""Fine-tuning: an encoder, examples and a task to a RUN folder."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from tokenizers import Tokenizer
 
 from .bert_tokenizer import train_bert_tokenizer
 from .data.batches import BatchConfig
+from .data.dataset import TextDataset
+from .data.pairs import PairDataset, load_pairs
 from .data.sources import DataConfig, load_dataset
 from .encoder import PRESETS, Encoder, EncoderConfig, open_encoder
 from .extras import require
 from .run import Run
 from .tasks.classification import ClassificationHead, ClassificationTask, encoder_classifier
+from .tasks.embedding import EmbeddingHead, EmbeddingTask
 from .tasks.task import Task
 from .tokenizer import TokenizerConfig, load_tokenizer
 from .training import TrainingConfig, check_out, fit_task, tokenizer_for
 from .tuning import TuningConfig
 
-TaskName = Literal["text-classification"]
-Head = ClassificationHead
+Head = ClassificationHead | EmbeddingHead
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuningConfig(TrainingConfig):
+    """How an encoder is fitted: few passes, and small steps that fade out, so that it keeps what it knew."""
+
+    epochs: int = 3
+    """Most passes over the training data."""
+    learning_rate: float = 1e-4
+    """The highest learning rate."""
+    schedule: Literal["constant", "cosine", "piecewise"] = "cosine"
+    """How the learning rate changes: not at all, up and then down to zero over all epochs, or in drops."""
 
 
 def finetune(
@@ -35,7 +50,7 @@ def finetune(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Run:
-    """Fine-tunes an encoder for a task; which one follows from the head.
+    """Fine-tunes an encoder for the task that the head belongs to.
 
     Args:
         data: The examples.
@@ -61,32 +76,79 @@ def finetune(
     """
     check_out(out, resume=resume, overwrite=overwrite)
     require("train", "keras").utils.set_random_seed(training.seed)  # draws the weights of an encoder from scratch
-    dataset = load_dataset(data)
-    opened = _open(encoder, tokenizer, dataset.splits["train"].texts, out, resume=resume)
+    kind = _KINDS[type(head)]
+    dataset = kind.read(data)
+    opened = _open(encoder, tokenizer, lambda: kind.texts(dataset), out, resume=resume)
     opened.check_length(tokenizer.max_length)
-    task: Task = ClassificationTask(
-        dataset,
-        opened.tokenizer,
-        lambda: encoder_classifier(opened, head, len(dataset.labels)),
-        batches,
-        max_length=tokenizer.max_length,
-        segments=opened.segments,
-        label_smoothing=training.label_smoothing,
-        balance_classes=training.balance_classes,
-        seed=training.seed,
-    )
+    task = kind.task(dataset, opened, head, batches, tokenizer.max_length, training)
     sections = {"data": data, "tokenizer": tokenizer, "encoder": encoder, "head": head, "batches": batches}
     return fit_task(task, training, out, sections, tuning=tuning, resume=resume, overwrite=overwrite)
 
 
 def _open(
-    config: EncoderConfig, tokenizer: TokenizerConfig, texts: Iterable[str], out: Path, *, resume: bool
+    config: EncoderConfig, tokenizer: TokenizerConfig, texts: Callable[[], Iterable[str]], out: Path, *, resume: bool
 ) -> Encoder:
     """The encoder; one from scratch with WordPieces of the texts."""
     if config.encoder not in PRESETS:
         return open_encoder(config)
 
     def make() -> Tokenizer:
-        return load_tokenizer(tokenizer.file) if tokenizer.file else train_bert_tokenizer(texts, tokenizer)
+        return load_tokenizer(tokenizer.file) if tokenizer.file else train_bert_tokenizer(texts(), tokenizer)
 
     return open_encoder(config, tokenizer_for(out, make, resume=resume))
+
+
+class _Kind(NamedTuple):
+    """How the examples of a task are read, which texts they hold, and how it is made of them."""
+
+    read: Callable[[DataConfig], Any]
+    texts: Callable[[Any], Iterable[str]]
+    task: Callable[[Any, Encoder, Any, BatchConfig, int, TrainingConfig], Task]
+
+
+def _classification(
+    dataset: TextDataset,
+    encoder: Encoder,
+    head: ClassificationHead,
+    batches: BatchConfig,
+    max_length: int,
+    training: TrainingConfig,
+) -> Task:
+    return ClassificationTask(
+        dataset,
+        encoder.tokenizer,
+        lambda: encoder_classifier(encoder, head, len(dataset.labels)),
+        batches,
+        max_length=max_length,
+        segments=encoder.segments,
+        label_smoothing=training.label_smoothing,
+        balance_classes=training.balance_classes,
+        seed=training.seed,
+    )
+
+
+def _embedding(
+    dataset: PairDataset,
+    encoder: Encoder,
+    head: EmbeddingHead,
+    batches: BatchConfig,
+    max_length: int,
+    training: TrainingConfig,
+) -> Task:
+    return EmbeddingTask(dataset, encoder, head, batches, max_length=max_length, seed=training.seed)
+
+
+def _texts(dataset: TextDataset) -> list[str]:
+    train = dataset.splits["train"]
+    return [*train.texts, *(train.pairs or ())]
+
+
+def _pair_texts(dataset: PairDataset) -> list[str]:
+    train = dataset.splits["train"]
+    return [*train.firsts, *train.seconds]
+
+
+_KINDS: dict[type, _Kind] = {
+    ClassificationHead: _Kind(load_dataset, _texts, _classification),
+    EmbeddingHead: _Kind(load_pairs, _pair_texts, _embedding),
+}
