@@ -14,10 +14,6 @@ class TaskForm:
     """What follows the family in the Hugging Face name of the class: Bert + ForTokenClassification."""
     activation: str
     """What makes probabilities of the outputs, where the model does not say: "softmax" or "none"."""
-    score: str
-    """The key of the task's report that a variant is judged by."""
-    metric: str
-    """What people call that score."""
 
     def per_token(self, output: str) -> bool:
         """Whether an output has a value for every token, so that its values at padding mean nothing."""
@@ -29,36 +25,26 @@ FORMS: dict[str, TaskForm] = {
         outputs={"logits": ("batch", "labels")},
         architecture="ForSequenceClassification",
         activation="softmax",
-        score="accuracy",
-        metric="accuracy",
     ),
     "token-classification": TaskForm(
         outputs={"logits": ("batch", "sequence", "labels")},
         architecture="ForTokenClassification",
         activation="softmax",
-        score="f1",
-        metric="span F1",
     ),
     "question-answering": TaskForm(
         outputs={"start_logits": ("batch", "sequence"), "end_logits": ("batch", "sequence")},
         architecture="ForQuestionAnswering",
         activation="softmax",
-        score="f1",
-        metric="F1",
     ),
     "feature-extraction": TaskForm(
         outputs={"last_hidden_state": ("batch", "sequence", "hidden"), "sentence_embedding": ("batch", "hidden")},
         architecture="Model",
         activation="none",
-        score="spearman",
-        metric="Spearman",
     ),
     "fill-mask": TaskForm(
         outputs={"logits": ("batch", "sequence", "vocabulary")},
         architecture="ForMaskedLM",
         activation="softmax",
-        score="masked_accuracy",
-        metric="masked accuracy",
     ),
 }
 

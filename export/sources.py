@@ -1,4 +1,4 @@
-"""What can be exported from disk: a RUN folder, or a .keras file with its tokenizer and labels."""
+"""What can be exported from disk: a RUN folder, an encoder's folder, or a .keras file with its tokenizer and labels."""
 
 import zipfile
 from collections.abc import Sequence
@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tokenizers
 
-from ..data.dataset import Split
-from ..data.sources import DataConfig, load_for_evaluation
+from ..data.sources import DataConfig
+from ..evaluation import asker_of
+from ..examples import Asker, held_out, read_examples
+from ..pretrained.settings import read_json
 from ..run import open_run
+from ..served_run import load_task_model, run_settings
+from ..tokenizer import load_tokenizer
 from .bundle import export_bundle
+from .encoder_folder import export_encoder
 from .errors import ExportError
 
 
@@ -18,22 +24,25 @@ def export_source(
     source: str | Path,
     out: str | Path,
     *,
-    tokenizer: str | Path | None = None,
+    task: str | None = None,
+    tokenizer: tokenizers.Tokenizer | str | Path | None = None,
     labels: Sequence[str] | None = None,
     multi_label: bool = False,
     validation: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Exports a RUN folder or a .keras file.
+    """Exports a RUN folder, the folder of a pretrained encoder, or a .keras file.
 
     Args:
-        source: The folder or file. A run says tokenizer and labels itself.
+        source: The folder or file. A run says its task, tokenizer and labels itself.
         out: The bundle folder to make.
+        task: The Hugging Face name of the task; None: a run's own, for an encoder's folder feature-extraction, for a
+            file text-classification. A run of another task can be exported for feature-extraction: its encoder alone.
         tokenizer: The tokenizer.json that the model of a file was trained with.
         labels: Names of the classes of a file's model, in the order of its scores.
         multi_label: Whether a text can have several labels, for a file.
-        validation: A source of labelled texts, as `DataConfig` takes it; None: the run's own, for a file none.
-        **options: Further options of `export_bundle`.
+        validation: A source of the task's examples, as `DataConfig` takes it; None: the run's own, else none.
+        **options: Further options of `export_bundle`; for an encoder's folder also "pooling".
 
     Returns:
         The manifest.
@@ -44,36 +53,51 @@ def export_source(
         ExportError: As for `export_bundle`, or the file needs code that is not Keras's own.
     """
     if Path(source).is_dir():
-        _refuse(
-            source, tokenizer=tokenizer, labels=labels, multi_label=multi_label, max_length=options.get("max_length")
-        )
-        run = open_run(source)
-        return export_run(run.path, out, validation=_validation(validation, run.labels, run.multi_label), **options)
-    model = load_model_file(Path(source))
-    if tokenizer is None or not labels:
+        _refuse(source, tokenizer=tokenizer, labels=labels, multi_label=multi_label)
+        trained_for = _trained_for(Path(source))
+        if trained_for is not None and task in (None, trained_for):
+            _refuse(source, max_length=options.get("max_length"), pooling=options.pop("pooling", None))
+            return export_run(source, out, validation=validation, **options)
+        return export_encoder(Path(source), out, task=task or "feature-extraction", validation=validation, **options)
+    model, task = load_model_file(Path(source)), task or "text-classification"
+    _refuse(source, pooling=options.pop("pooling", None))
+    if tokenizer is None or (not labels and task in ("text-classification", "token-classification")):
         raise ValueError(
             f"A model file does not hold its tokenizer and labels. Received: {source} alone. "
             "Add --tokenizer tokenizer.json --labels NAME,NAME (in the order of the model's scores)."
         )
+    if not isinstance(tokenizer, tokenizers.Tokenizer):
+        tokenizer = load_tokenizer(Path(tokenizer))
+    asker = Asker(task=task, labels=labels or (), multi_label=multi_label, tokenizer=tokenizer)
     return export_bundle(
         model,
         out,
+        task=task,
         tokenizer=tokenizer,
-        labels=labels,
+        labels=labels or (),
         multi_label=multi_label,
-        validation=_validation(validation, labels, multi_label),
+        validation=None if validation is None else _read(validation, asker),
         provenance={"source": "file", "file": Path(source).name},
         **options,
     )
 
 
-def export_run(path: str | Path, out: str | Path, *, validation: Split | None = None, **options: Any) -> dict[str, Any]:
-    """Exports the model of a RUN folder.
+def _trained_for(folder: Path) -> str | None:
+    """The task of a RUN; None where the folder is an encoder's. An empty one counts as a RUN that lacks something."""
+    if not (folder / "config.json").is_file():
+        return "text-classification"
+    settings = read_json(folder / "config.json")
+    return settings.get("task", "text-classification") if "format" in settings else None
+
+
+def export_run(path: str | Path, out: str | Path, *, validation: Any = None, **options: Any) -> dict[str, Any]:
+    """Exports the model of a RUN folder for the task that it was trained for.
 
     Args:
         path: The RUN folder.
         out: The bundle folder to make.
-        validation: Labelled texts to take the metric on; None: those that the run was validated with.
+        validation: Examples of the task to take the metric on, or where to read them; None: those that the run was
+            validated with.
         **options: Options of `export_bundle` that the run does not say itself.
 
     Returns:
@@ -85,17 +109,26 @@ def export_run(path: str | Path, out: str | Path, *, validation: Split | None = 
         ExportError: As for `export_bundle`.
     """
     run = open_run(path)
+    if isinstance(validation, str) or validation is None:
+        validation = _read(validation, asker_of(run))
     options["max_length"] = run.max_length
     return export_bundle(
-        run.load_model(),
+        load_task_model(run),
         out,
+        task=run.task,
         tokenizer=run.load_tokenizer(),
         labels=run.labels,
         multi_label=run.multi_label,
-        validation=validation or run.dataset().splits["validation"],
+        settings=run_settings(run, validation),
+        validation=validation,
         provenance={"source": "run", "config": run.config},
         **options,
     )
+
+
+def _read(source: str | None, asker: Asker) -> Any:
+    """The examples of a source, or of the model's own, to judge variants by."""
+    return held_out(read_examples(asker, None if source is None else DataConfig(source=source))[1])
 
 
 def load_model_file(path: Path) -> keras.Model:
@@ -114,7 +147,8 @@ def load_model_file(path: Path) -> keras.Model:
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f"The source must be a RUN folder or a .keras file. Received: {path}, which is neither."
+            "The source must be a RUN folder or a .keras file, or the folder of an encoder. "
+            f"Received: {path}, which is none of them."
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(
@@ -132,16 +166,8 @@ def load_model_file(path: Path) -> keras.Model:
         ) from error
 
 
-def _validation(source: str | None, labels: Sequence[str], multi_label: bool) -> Split | None:
-    """The labelled texts of a source: its validation split, or the one that it has."""
-    if source is None:
-        return None
-    splits = load_for_evaluation(DataConfig(source=source), labels, multi_label).splits
-    return splits.get("validation") or splits["test"]
-
-
 def _refuse(source: str | Path, **given: Any) -> None:
-    """A run says these itself; another value would be a model that was never trained."""
+    """A folder says these itself; another value would be a model that was never trained."""
     extra = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if extra:
-        raise ValueError(f"A RUN folder says this itself. Received: {', '.join(extra)} for {source}. Leave it out.")
+        raise ValueError(f"The source says this itself. Received: {', '.join(extra)} for {source}. Leave it out.")

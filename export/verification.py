@@ -44,7 +44,7 @@ def measure_variants(
     batches: list[Any] = []
     for name in variants:
         served = load(folder, variant=name, providers="cpu")
-        scored = score(signature.task, served, validation) if validation else None
+        scored = score(served, validation) if validation else None
         if name == "fp32":
             reference, expected = served, scored
         if name == "int8":
@@ -55,19 +55,13 @@ def measure_variants(
             parity, batches = check_parity(model, served, signature, _rows(served, asked[:_EXAMPLES]))
         records[name] = {"parity": parity, "latency_ms": _latency(folder, name, asked, signature)}
         if scored:
-            records[name]["metric"] = _metric(scored, signature, served, len(asked))
+            metric, value = scored.metric
+            records[name]["metric"] = {"name": metric, "value": value, "examples": len(validation)}
     return records
 
 
 def _rows(served: Any, asked: Sequence[Any]) -> list[Any]:
     return served.rows(asked) if asked else []
-
-
-def _metric(scored: Scored, signature: Signature, served: Any, examples: int) -> dict[str, Any]:
-    name, key = signature.form.metric, signature.form.score
-    if getattr(served, "multi_label", False):
-        name, key = "micro F1", "f1"
-    return {"name": name, "value": scored.report[key], "examples": examples}
 
 
 def _latency(folder: Path, variant: str, asked: Sequence[Any], signature: Signature) -> dict[str, Any]:
@@ -77,7 +71,7 @@ def _latency(folder: Path, variant: str, asked: Sequence[Any], signature: Signat
         question = sorted(asked, key=lambda each: len(str(each)))[len(asked) // 2]
     else:
         text = sample_texts(served.tokenizer, tokens=min(50, signature.max_length), count=1)[0]
-        question = made_up_question(signature.task, served, text)
+        question = made_up_question(served, text)
     measured = measure_latency(lambda: served(question), seconds=_SECONDS)
     return {**measured, "threads": 1, "tokens": sum(len(row.ids) for row in served.rows([question]))}
 

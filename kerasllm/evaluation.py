@@ -1,33 +1,18 @@
-"""Scoring a RUN or a BUNDLE on labelled texts: the same texts, tokens and metrics for both."""
+"""Scoring a RUN or a BUNDLE on its task's examples: the same examples, tokens and metrics for both."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from .atomic import new_folder
-from .data.dataset import Split, TextDataset
-from .data.sources import DataConfig, load_dataset, load_for_evaluation
-from .metrics import classification_metrics
+from .data.dataset import Split
+from .data.sources import DataConfig
+from .examples import Asker, read_examples
 from .plots import save_confusion, save_reliability
-from .run import from_settings, open_run
-
-
-class Classifier(Protocol):
-    """What a RUN and a served BUNDLE have in common."""
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """The classes' names."""
-
-    @property
-    def multi_label(self) -> bool:
-        """Whether a text has any number of labels."""
-
-    def probabilities(self, texts: list[str]) -> np.ndarray:
-        """Scores of every label, float32 [texts, labels]."""
+from .run import Run, open_run
+from .scoring import score, score_classes
 
 
 def evaluate(
@@ -42,13 +27,14 @@ def evaluate(
 
     Args:
         source: A RUN or a BUNDLE folder.
-        data: The labelled texts; by default those that the model was trained on, read again.
+        data: The examples; by default those that the model was trained on, read again.
         split: "train", "validation" or "test"; by default the last of them that the data has.
         variant: Of a BUNDLE: "fp32" or "int8"; by default its own.
-        out: A folder to write metrics.json, confusion.png and reliability.png to.
+        out: A folder to write metrics.json to, and for a classifier confusion.png and reliability.png.
 
     Returns:
-        "source", "kind" ("run" or "bundle"), "data", "split", and what `classification_metrics` returns.
+        "source", "kind" ("run" or "bundle"), "task", "data", "split", and what the task reports: for a classifier what
+        `classification_metrics` returns.
 
     Raises:
         FileNotFoundError: There is no such folder or data.
@@ -60,58 +46,78 @@ def evaluate(
         raise FileNotFoundError(
             f"What is evaluated must be a RUN or a BUNDLE folder. Received: {source}, which is neither."
         )
-    model, training_data = _open_bundle(source, variant) if is_bundle else _open_run(source, variant)
-    dataset = _dataset(source, model, data, training_data)
-    name, examples = _split(dataset, split)
-    probabilities = model.probabilities(examples.texts)
+    model, asker = _open_bundle(source, variant) if is_bundle else _open_run(source, variant)
+    where, splits = read_examples(asker, data)
+    name, examples = _split(where, splits, split)
+    if not is_bundle:
+        model = _as_served(model, examples)
+    scored = score_classes(model, examples) if isinstance(model, Run) else score(model, examples)
     report = {
         "source": str(source),
         "kind": "bundle" if is_bundle else "run",
-        "data": dataset.name,
+        "task": asker.task,
+        "data": where,
         "split": name,
-        **classification_metrics(examples.labels, probabilities, model.labels, model.multi_label),
+        **scored.report,
     }
     if out is not None:
-        _write(Path(out), report, examples, probabilities, model)
+        _write(Path(out), report, examples, scored.values, model)
     return report
 
 
-def _open_run(source: Path, variant: str | None) -> tuple[Classifier, dict[str, Any] | None]:
+def _open_run(source: Path, variant: str | None) -> tuple[Run, Asker]:
     if variant is not None:
         raise ValueError(f"Only a bundle has variants. Received: variant {variant!r} of the run {source}.")
     run = open_run(source)
-    return run, run.config["data"]
+    return run, asker_of(run)
 
 
-def _open_bundle(source: Path, variant: str | None) -> tuple[Classifier, dict[str, Any] | None]:
+def asker_of(run: Run) -> Asker:
+    """What a run says of itself."""
+    return Asker(
+        task=run.task,
+        labels=run.labels,
+        multi_label=run.multi_label,
+        tokenizer=run.load_tokenizer(),
+        config=run.config,
+    )
+
+
+def _open_bundle(source: Path, variant: str | None) -> tuple[Any, Asker]:
     from .serving import load
 
-    classifier = load(source, variant=variant)
+    served = load(source, variant=variant)
     manifest = json.loads((source / "kerasllm.json").read_text(encoding="utf-8"))
-    return classifier, manifest.get("provenance", {}).get("config", {}).get("data")
+    return served, Asker(
+        task=manifest["task"],
+        labels=tuple(manifest["labels"]),
+        multi_label=manifest["multi_label"],
+        tokenizer=served.tokenizer,
+        config=manifest.get("provenance", {}).get("config"),
+    )
 
 
-def _dataset(
-    source: Path, model: Classifier, data: DataConfig | None, training_data: dict[str, Any] | None
-) -> TextDataset:
-    if data is not None:
-        return load_for_evaluation(data, model.labels, model.multi_label)
-    if training_data is None:
-        raise ValueError(f"Labelled texts must be named for a bundle that was not made from a run. Received: {source}.")
-    return load_dataset(from_settings(DataConfig, training_data))
+def _as_served(run: Run, examples: Any) -> Any:
+    """A run's own classifier of single texts answers without onnxruntime; all else is asked as its bundle will be."""
+    from .served_run import run_settings, serve_run
+
+    if run.task == "text-classification" and "encoder" not in run.config and examples.pairs is None:
+        return run
+    return serve_run(run, run_settings(run, examples))
 
 
-def _split(dataset: TextDataset, name: str | None) -> tuple[str, Split]:
+def _split(where: str, splits: dict[str, Any], name: str | None) -> tuple[str, Any]:
     if name is None:
-        name = next(name for name in ("test", "validation", "train") if name in dataset.splits)
-    if name not in dataset.splits:
-        raise ValueError(f"The split must be one of {', '.join(dataset.splits)} of {dataset.name}. Received: {name}.")
-    return name, dataset.splits[name]
+        name = next(name for name in ("test", "validation", "train") if name in splits)
+    if name not in splits:
+        raise ValueError(f"The split must be one of {', '.join(splits)} of {where}. Received: {name}.")
+    return name, splits[name]
 
 
-def _write(out: Path, report: dict[str, Any], split: Split, probabilities: np.ndarray, model: Classifier) -> None:
+def _write(out: Path, report: dict[str, Any], split: Any, probabilities: np.ndarray | None, model: Any) -> None:
     with new_folder(out) as folder:
         (folder / "metrics.json").write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
-        save_reliability(folder / "reliability.png", split.labels, probabilities)
-        if not model.multi_label:
-            save_confusion(folder / "confusion.png", report["confusion"], list(model.labels))
+        if isinstance(split, Split) and probabilities is not None:
+            save_reliability(folder / "reliability.png", split.labels, probabilities)
+            if not model.multi_label:
+                save_confusion(folder / "confusion.png", report["confusion"], list(model.labels))

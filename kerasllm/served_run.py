@@ -86,6 +86,21 @@ def serve_run(run: Run, settings: Mapping[str, Any]) -> Any:
     return served_class(run.task)(Graph(session, manifest), tokenizer, manifest)  # type: ignore[arg-type]
 
 
+def run_settings(run: Run, examples: Any) -> dict[str, Any]:
+    """The settings that a run's bundle has.
+
+    Args:
+        run: The run.
+        examples: A split of its data.
+    """
+    head = run.config.get("head", {})
+    if run.task == "text-classification":
+        return {"pair": examples.pairs is not None}
+    if run.task == "question-answering":
+        return {name: head[name] for name in ("stride", "max_answer", "null") if name in head}
+    return {}
+
+
 def load_task_model(run: Run) -> Any:
     """The run's model with the outputs of its task alone, without those that only pretraining reads."""
     if "encoder" in run.config:
