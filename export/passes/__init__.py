@@ -8,6 +8,7 @@ from .axes import infer_shapes
 from .boundary import pull_integers
 from .broadcasting import drop_expansions
 from .inverses import cancel_inverses
+from .products import find_products
 from .residuals import sum_residuals
 from .transposition import transpose_ids
 
@@ -33,7 +34,7 @@ def optimise(model: ir.Model) -> ir.Model:
     optimizer.fold_constants(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.IdentityEliminationPass()(model)
-    for rewrite in (pull_integers, transpose_ids, cancel_inverses, drop_expansions, sum_residuals):
+    for rewrite in (pull_integers, transpose_ids, cancel_inverses, drop_expansions, find_products, sum_residuals):
         rewrite(model.graph)
         common.IdentityEliminationPass()(model)
     common.DeduplicateInitializersPass()(model)
