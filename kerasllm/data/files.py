@@ -1,8 +1,9 @@
-"""Files of labelled texts, read into columns: csv, tsv, jsonl, parquet and txt, each also .gz.
+"""Files of labelled texts, read into columns: csv, tsv, jsonl, parquet, txt, conll and json, each also .gz.
 
 - csv: RFC 4180, with a header. tsv: the same with tabs and, as its registration has it, without quoting.
 - jsonl: an object a line. parquet: any flat table.
 - txt: a line an example, `label<TAB>text`, or fastText's `__label__x __label__y text`.
+- conll: a token a line with its tag. json: questions, as SQuAD has them.
 
 Text is UTF-8, with or without a byte order mark. Lines of jsonl and txt end at "\\n" only: other line separators of
 Unicode occur inside texts.
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ..extras import require
+from .conll import parse_conll
+from .squad import parse_squad
 
 Table = dict[str, list[Any]]  # column name -> values, all of one length
 
@@ -199,6 +202,14 @@ def _read_txt(data: bytes, path: Path) -> Table:
     return {"text": texts, "label": labels}
 
 
+def _read_conll(data: bytes, path: Path) -> Table:
+    return parse_conll(_decode(data, path), path)
+
+
+def _read_squad(data: bytes, path: Path) -> Table:
+    return parse_squad(_decode(data, path), path)
+
+
 def _some(names: list[str]) -> str:
     return ", ".join(sorted(names)[:5]) + (", ..." if len(names) > 5 else "") if names else "no data file"
 
@@ -209,4 +220,6 @@ _READERS: dict[str, Callable[[bytes, Path], Table]] = {
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
     ".txt": _read_txt,
+    ".conll": _read_conll,
+    ".json": _read_squad,
 }
