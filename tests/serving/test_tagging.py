@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.serving import load, tagging
-from kerasllm.serving.graph import Row
-from kerasllm.serving.windows import Window
+from kerasllm.serving import load
+from kerasllm.serving.entities import read_entities
 
-from .handmade import TAGS, write_tagger
+from .handmade import TAGS, piece_tokenizer, write_tagger
 
 # A logit of 4 beside 1 and three of 0; of 3 beside the same for a word that goes on.
 SCORE = math.exp(4) / (math.exp(4) + math.e + 3)
@@ -57,13 +56,6 @@ def test_no_entity_of_a_long_text_is_lost_at_the_edge_of_a_window(tagger, words)
     assert {(start, name) for start, _, name in found if text[start : start + 3] != "who"} == expected
 
 
-def test_each_token_is_judged_where_it_has_most_context():
-    windows = [Window(Row(np.arange(8)), slice(1, 7), 0), Window(Row(np.arange(6)), slice(1, 5), 3)]
-    values = [np.full((8, 1), 10.0), np.full((6, 1), 20.0)]
-    # Distances to the nearest edge: 0 1 2 2 1 0 in the first, 0 1 1 0 from the fourth token in the second.
-    assert tagging.merge_windows(windows, values)[:, 0].tolist() == [10, 10, 10, 10, 10, 20, 20]
-
-
 def test_many_texts_are_read_in_chunks_and_in_order(tagger):
     texts = ["ada", "paris", "met"] * 200
     answers = [[entity["entity_group"] for entity in entities] for entities in tagger(texts)]
@@ -74,6 +66,12 @@ def test_rows_are_windows(tagger):
     rows = tagger.rows(["ada", "met " * 40])
     assert [len(row.ids) for row in rows] == [3, 32, 27]  # 30 words fit, of which 15 are seen twice
     assert tagger.labels == tuple(TAGS)
+
+
+def test_scores_hold_whatever_the_size_of_the_logits():
+    labels, logits = ["O", "B-x"], np.array([[-2000, -1000]], np.float32)
+    (entity,) = read_entities("ada", piece_tokenizer().encode("ada"), logits, labels)
+    assert entity == {"entity_group": "x", "score": 1.0, "word": "ada", "start": 0, "end": 3}
 
 
 @pytest.mark.parametrize("wrong", [3, ["ada", None], {"text": "ada"}])

@@ -2,12 +2,14 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasllm.serving import windows
-from kerasllm.serving.windows import cut_windows, window_places
+from kerasllm.serving.rows import Row
+from kerasllm.serving.windows import Window, cut_windows, merge_windows, window_places
 
 from .handmade import PIECES, piece_tokenizer
 
@@ -54,3 +56,10 @@ def test_too_many_windows_are_refused(monkeypatch):
     assert len(cut_windows(tokenizer.encode("ada " * 6), max_length=5, stride=0)) == 2
     with pytest.raises(ValueError, match=r"at most 2 windows of 5 tokens\. Received: one that takes 3\."):
         cut_windows(tokenizer.encode("ada " * 7), max_length=5, stride=0)
+
+
+def test_each_token_is_judged_where_it_has_most_context():
+    windows = [Window(Row(np.arange(8)), slice(1, 7), 0), Window(Row(np.arange(6)), slice(1, 5), 3)]
+    values = [np.full((8, 1), 10.0), np.full((6, 1), 20.0)]
+    # Distances to the nearest edge: 0 1 2 2 1 0 in the first, 0 1 1 0 from the fourth token in the second.
+    assert merge_windows(windows, values)[:, 0].tolist() == [10, 10, 10, 10, 10, 20, 20]
