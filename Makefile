@@ -36,6 +36,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/bag_of_words.py builtin:reviews
 	$(BIN)/python benchmarks/sst2.py
 	$(BIN)/python benchmarks/int8.py
+	$(BIN)/python benchmarks/embeddings.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info

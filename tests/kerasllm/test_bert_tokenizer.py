@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasllm.bert_tokenizer import SPECIAL, make_bert_tokenizer, read_vocabulary, train_bert_tokenizer
@@ -41,6 +41,7 @@ def test_a_vocabulary_too_small_for_the_characters_is_refused():
         trained(20)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_text_can_be_read_and_no_id_is_beyond_the_vocabulary(text):
     (ids,) = encode(TOKENIZER, [text], 12)

@@ -9,7 +9,8 @@ from kerasllm.encoder import PRESETS, EncoderConfig, open_encoder
 from kerasllm.pretrained.runs import cut_encoder
 from kerasllm.tokenizer import encode, encode_pairs
 
-from .pretrained.folders import WORDS, hidden_states, write_folder
+from .pretrained.folders import WORDS, write_folder
+from .pretrained.reference import hidden_states
 
 # Keras's saving, under NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

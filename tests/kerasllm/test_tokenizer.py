@@ -12,6 +12,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from kerasllm.tokenizer import (
     TokenizerConfig,
     encode,
+    encode_all,
+    encode_pairs,
     load_tokenizer,
     make_tokenizer,
     pad_id,
@@ -196,3 +198,50 @@ def test_the_module_needs_nothing_heavy():
         "import sys, kerasllm.tokenizer; print(sorted({'keras', 'tensorflow', 'onnx', 'pyarrow'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+def for_pairs():
+    """A tokenizer as BERT has it: [CLS] first [SEP] second [SEP]."""
+    tokenizer = with_special_tokens()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    return tokenizer
+
+
+def test_pairs_have_a_segment_each():
+    ((ids, types),) = encode_pairs(for_pairs(), ["a a"], ["a"], 10)
+    assert ids.tolist() == [1, 9, 9, 2, 9, 2]
+    assert types.tolist() == [0, 0, 0, 0, 1, 1]
+    assert (ids.dtype, types.dtype) == (np.int32, np.uint8)
+
+
+@settings(deadline=None)
+@given(first=st.integers(0, 12), second=st.integers(0, 12), limit=st.integers(4, 20))
+def test_the_longer_text_of_a_pair_is_cut(first, second, limit):
+    ((ids, types),) = encode_pairs(for_pairs(), ["a " * first], ["a " * second], limit)
+    kept = [int((types == 0).sum()) - 2, int((types == 1).sum()) - 1]
+    assert len(ids) == min(first + second + 3, limit)
+    assert kept[0] <= first
+    assert kept[1] <= second
+    for one, other, length in ((*kept, first), (*kept[::-1], second)):
+        assert one == length or one >= other - 1  # only the longer one is cut
+
+
+def test_pairs_that_cannot_be_told_apart_are_refused():
+    with pytest.raises(ValueError, match="must set them apart"):
+        encode_pairs(trained("word"), ["a"], ["film"], 10)
+    with pytest.raises(ValueError, match="needs a second one"):
+        encode_pairs(for_pairs(), ["a", "a"], ["a"], 10)
+    with pytest.raises(ValueError, match="room for text beside 3 special tokens"):
+        encode_pairs(for_pairs(), ["a"], ["a"], 3)
+
+
+def test_encodings_know_the_characters_they_came_from():
+    text = "Schöne \ud800 Bücher 😀!"
+    (encoding,) = encode_all(trained("word"), [text], None)
+    spans = [text[start:end] for start, end in encoding.offsets]
+    assert spans[:1] == ["Schöne"]
+    assert spans[-1] == "!"
+    (cut,) = encode_all(trained("word"), [text], 2)
+    assert cut.ids == encoding.ids[:2]

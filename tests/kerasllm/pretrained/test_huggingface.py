@@ -9,7 +9,8 @@ from tokenizers import Tokenizer, models
 from kerasllm.encoder import EncoderConfig, open_encoder
 from kerasllm.pretrained.huggingface import read_pretrained
 
-from .folders import CONFIGS, hidden_states, random_tensors, write_folder
+from .folders import CONFIGS, random_tensors, write_folder
+from .reference import hidden_states
 
 IDS, TYPES = np.array([2, 5, 6, 9, 8, 3]), np.array([0, 0, 0, 1, 1, 1])
 
