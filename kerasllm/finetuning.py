@@ -11,18 +11,22 @@ from .bert_tokenizer import train_bert_tokenizer
 from .data.batches import BatchConfig
 from .data.dataset import TextDataset
 from .data.pairs import PairDataset, load_pairs
+from .data.questions import QuestionDataset, load_questions
 from .data.sources import DataConfig, load_dataset
+from .data.tagged import TaggedDataset, load_tagged
 from .encoder import PRESETS, Encoder, EncoderConfig, open_encoder
 from .extras import require
 from .run import Run
+from .tasks.answering import AnsweringHead, AnsweringTask
 from .tasks.classification import ClassificationHead, ClassificationTask, encoder_classifier
 from .tasks.embedding import EmbeddingHead, EmbeddingTask
+from .tasks.tagging import TaggingHead, TaggingTask
 from .tasks.task import Task
 from .tokenizer import TokenizerConfig, load_tokenizer
 from .training import TrainingConfig, check_out, fit_task, tokenizer_for
 from .tuning import TuningConfig
 
-Head = ClassificationHead | EmbeddingHead
+Head = ClassificationHead | TaggingHead | AnsweringHead | EmbeddingHead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,8 @@ def finetune(
     opened = _open(encoder, tokenizer, lambda: kind.texts(dataset), out, resume=resume)
     opened.check_length(tokenizer.max_length)
     task = kind.task(dataset, opened, head, batches, tokenizer.max_length, training)
+    if isinstance(task, AnsweringTask):
+        head = task.head  # what it left to the data is decided
     sections = {"data": data, "tokenizer": tokenizer, "encoder": encoder, "head": head, "batches": batches}
     return fit_task(task, training, out, sections, tuning=tuning, resume=resume, overwrite=overwrite)
 
@@ -127,6 +133,40 @@ def _classification(
     )
 
 
+def _tagging(
+    dataset: TaggedDataset,
+    encoder: Encoder,
+    head: TaggingHead,
+    batches: BatchConfig,
+    max_length: int,
+    training: TrainingConfig,
+) -> Task:
+    _refuse(training, "balance_classes")
+    smoothing = training.label_smoothing
+    return TaggingTask(
+        dataset, encoder, head, batches, max_length=max_length, label_smoothing=smoothing, seed=training.seed
+    )
+
+
+def _answering(
+    dataset: QuestionDataset,
+    encoder: Encoder,
+    head: AnsweringHead,
+    batches: BatchConfig,
+    max_length: int,
+    training: TrainingConfig,
+) -> Task:
+    _refuse(training, "balance_classes", "label_smoothing")
+    return AnsweringTask(dataset, encoder, head, batches, max_length=max_length, seed=training.seed)
+
+
+def _refuse(training: TrainingConfig, *names: str) -> None:
+    """A setting that the task does not read would change nothing, silently."""
+    given = next((name for name in names if getattr(training, name)), None)
+    if given is not None:
+        raise ValueError(f"`{given}` is not for this task. Received: {getattr(training, given)}. Leave it out.")
+
+
 def _embedding(
     dataset: PairDataset,
     encoder: Encoder,
@@ -143,6 +183,15 @@ def _texts(dataset: TextDataset) -> list[str]:
     return [*train.texts, *(train.pairs or ())]
 
 
+def _tagged_texts(dataset: TaggedDataset) -> list[str]:
+    return dataset.splits["train"].texts
+
+
+def _question_texts(dataset: QuestionDataset) -> list[str]:
+    train = dataset.splits["train"]
+    return [*train.questions, *dict.fromkeys(train.contexts)]
+
+
 def _pair_texts(dataset: PairDataset) -> list[str]:
     train = dataset.splits["train"]
     return [*train.firsts, *train.seconds]
@@ -150,5 +199,7 @@ def _pair_texts(dataset: PairDataset) -> list[str]:
 
 _KINDS: dict[type, _Kind] = {
     ClassificationHead: _Kind(load_dataset, _texts, _classification),
+    TaggingHead: _Kind(load_tagged, _tagged_texts, _tagging),
+    AnsweringHead: _Kind(load_questions, _question_texts, _answering),
     EmbeddingHead: _Kind(load_pairs, _pair_texts, _embedding),
 }

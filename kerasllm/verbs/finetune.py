@@ -12,8 +12,10 @@ from ..encoder import EncoderConfig
 from ..finetuning import FinetuningConfig, Head
 from ..finetuning import finetune as finetune_run
 from ..run import Run
+from ..tasks.answering import AnsweringHead
 from ..tasks.classification import ClassificationHead
 from ..tasks.embedding import EmbeddingHead
+from ..tasks.tagging import TaggingHead
 from ..tokenizer import TokenizerConfig
 from ..tuning import TuningConfig
 from .train import Labelled, print_scores
@@ -27,19 +29,27 @@ class Length(TokenizerConfig):
     """Tokens kept of an example; the rest is cut off at the end, or read in windows."""
 
 
-_HEADS = {"text-classification": ClassificationHead, "feature-extraction": EmbeddingHead}
+_HEADS = {
+    "text-classification": ClassificationHead,
+    "token-classification": TaggingHead,
+    "question-answering": AnsweringHead,
+    "feature-extraction": EmbeddingHead,
+}
+TaskName = Literal["text-classification", "token-classification", "question-answering", "feature-extraction"]
 
 
 def finetune(
     data: Annotated[Labelled, Parameter(name="*", group="Data")],
     *,
     out: Path,
-    task: Literal["text-classification", "feature-extraction"] = "text-classification",
+    task: TaskName = "text-classification",
     resume: bool = False,
     overwrite: bool = False,
     encoder: Annotated[EncoderConfig, Parameter(name="*", group="Encoder")] = EncoderConfig(),  # noqa: B008 (frozen)
     tuning: Annotated[TuningConfig, Parameter(name="*", group="Fine-tuning")] = TuningConfig(),  # noqa: B008 (frozen)
     classification: Annotated[ClassificationHead | None, Parameter(group="Head of text-classification")] = None,
+    tagging: Annotated[TaggingHead | None, Parameter(group="Head of token-classification")] = None,
+    answering: Annotated[AnsweringHead | None, Parameter(group="Head of question-answering")] = None,
     embedding: Annotated[EmbeddingHead | None, Parameter(group="Head of feature-extraction")] = None,
     tokenizer: Annotated[Length, Parameter(group="Tokenizer")] = Length(),
     batches: Annotated[BatchConfig, Parameter(name="*", group="Batches")] = BatchConfig(),  # noqa: B008 (frozen)
@@ -53,6 +63,10 @@ def finetune(
 
         kerasllm finetune pairs.jsonl --encoder runs/pretrained --out runs/pairs --text-column a --pair-column b
 
+        kerasllm finetune wnut17/ --task token-classification --encoder all-MiniLM-L6-v2/ --out runs/entities
+
+        kerasllm finetune squad/ --task question-answering --encoder all-MiniLM-L6-v2/ --out runs/reader
+
         kerasllm finetune stsb/ --task feature-extraction --encoder all-MiniLM-L6-v2/ --out runs/vectors
 
     Args:
@@ -61,7 +75,7 @@ def finetune(
         resume: Go on with the run in --out after it was interrupted; give the same settings again.
         overwrite: Replace what is in --out.
     """
-    head = _head(task, classification, embedding)
+    head = _head(task, classification, tagging, answering, embedding)
     training = replace(training, seed=data.seed)  # one --seed for all that is drawn by chance
     run = finetune_run(
         data, encoder, tokenizer, head, batches, training, tuning, out, resume=resume, overwrite=overwrite
