@@ -24,16 +24,21 @@ from .passes import optimise
 from .quantization import quantize
 from .settings import task_settings
 from .signature import Activation, Side, Signature, read_signature
-from .verification import check_drop, measure_variants
+from .verification import calibration_feeds, check_drop, measure_variants
 from .vocabulary import special_tokens, tokenizer_config
 
-Variant = Literal["fp32", "int8", "portable"]
+Variant = Literal["fp32", "int8", "static", "portable"]
 # Operators that, for one text, multiply one row by a matrix at every step: onnxruntime's packed matrices are made for
 # many rows, and slow that down by a quarter. DynamicQuantizeLSTM cannot do without (benchmarks/LOG.md).
 _ONE_ROW_A_STEP = {"LSTM", "GRU", "RNN"}
+_RECURRENT = {*_ONE_ROW_A_STEP, "DynamicQuantizeLSTM"}
+# Most tokens of a run of several texts, where no operator goes step by step: what a run computes then stays in the
+# processor's cache, and texts of like length share it (benchmarks/LOG.md).
+_BATCH_TOKENS = 256
 FILES: dict[str, str] = {
     "fp32": "onnx/model.onnx",
     "int8": "onnx/model_quantized.onnx",
+    "static": "onnx/model_int8.onnx",
     "portable": "onnx/model_std.onnx",
 }
 
@@ -74,8 +79,10 @@ def export_bundle(
         labels: Names of the classes, in the order of the scores, where the task has classes.
         task: The Hugging Face name of the task.
         settings: What the runtime must know of the task beside the model: see `settings.task_settings`.
-        variants: Which of "fp32", "int8" and "portable" (fp32 of standard ONNX operators alone, for other runtimes) to
-            write. int8, where asked for, is the bundle's default.
+        variants: Which to write: "fp32"; "int8", which takes the ranges of activations as they come, and is the
+            bundle's default where it is asked for; "static", int8 with ranges fixed by the validation examples, so that
+            a text's answer does not move with its batch mates; "portable", fp32 of standard ONNX operators alone, for
+            other runtimes.
         multi_label: Whether a text can have several labels.
         max_length: Tokens kept of a text; None: the model's own fixed length, or its positions, else 256.
         activation: What makes probabilities of the output; None: read off the model's last layer.
@@ -95,7 +102,7 @@ def export_bundle(
         ExportError: A layer cannot be lowered, the graph differs from Keras, or a variant loses too much.
         OSError: The disk is full or the folder cannot be written.
     """
-    _check_request(task, variants, labels)
+    _check_request(task, variants, labels, validation)
     if not overwrite:
         check_new(Path(out))  # before the work, not after it
     if not isinstance(tokenizer, tokenizers.Tokenizer):
@@ -114,16 +121,24 @@ def export_bundle(
     resolved = task_settings(task, settings or {}, signature.probe(model), tokenizer)
     companions = _companions(model, tokenizer, signature, labels, multi_label, resolved)  # before layers are replayed
     on_step("lowering")
-    graphs, outputs, facts = _graphs(model, signature, labels, variants)
+    lowered = _lowered(model, signature, labels)
+    outputs = [str(value.name) for value in lowered.graph.outputs]
     manifest = new_manifest(signature, labels, multi_label, resolved, outputs, variants, provenance)
     with new_folder(Path(out), overwrite=overwrite) as folder:
         on_step("writing")
         _write_files(folder, companions)
-        _write_files(folder, {FILES[name]: graph for name, graph in graphs.items()})
-        records = {name: {"file": FILES[name], **facts[name]} for name in graphs}
+        records: dict[str, dict[str, Any]] = {"fp32": _write_graph(folder, "fp32", lowered)}
+        if "int8" in variants:
+            records["int8"] = _write_quantized(folder, "int8", lowered)
+        if "static" in variants:
+            write_manifest(folder, manifest, records)
+            feeds = calibration_feeds(folder, signature, validation)
+            records["static"] = _write_quantized(folder, "static", lowered, calibration=feeds)
+        if "portable" in variants:
+            records["portable"] = _write_graph(folder, "portable", _lowered(model, signature, labels, portable=True))
         write_manifest(folder, manifest, records)
         on_step("verifying")
-        for name, measured in measure_variants(model, folder, signature, list(graphs), validation).items():
+        for name, measured in measure_variants(model, folder, signature, list(records), validation).items():
             records[name] |= measured
             check_drop(name, records[name], records["fp32"], max_drop)
         if "fp32" not in variants:
@@ -133,32 +148,32 @@ def export_bundle(
     return manifest
 
 
-def _check_request(task: str, variants: Sequence[str], labels: Sequence[str]) -> None:
+def _check_request(task: str, variants: Sequence[str], labels: Sequence[str], validation: Any) -> None:
     has_labels = any("labels" in axes for axes in form_of(task).outputs.values())
     if not variants or set(variants) - set(FILES) or len(set(variants)) != len(variants):
         raise ValueError(f"Variants must be distinct and among {list(FILES)}. Received: {list(variants)}.")
+    if "static" in variants and not validation:
+        raise ValueError(
+            "The variant static takes ranges from examples. Received: no validation examples. Give some (validation, "
+            "--validation), or leave static out."
+        )
     if has_labels and (not labels or len(set(labels)) != len(labels)):
         raise ValueError(f"Labels must be distinct names, one at least. Received: {list(labels)}.")
     if labels and not has_labels:
         raise ValueError(f"A {task} model has no labels. Received: {list(labels)}. Leave them out.")
 
 
-def _graphs(
-    model: keras.Model, signature: Signature, labels: Sequence[str], variants: Sequence[str]
-) -> tuple[dict[str, bytes], list[str], dict[str, Any]]:
-    """The serialised graph of each variant (fp32 always), its outputs, and what the manifest says beforehand."""
-    lowered = _lowered(model, signature, labels)
-    graphs = {"fp32": _serialise(lowered)}
-    facts: dict[str, Any] = {"fp32": {"prepack": _prepack(lowered)}}
-    if "int8" in variants:
-        quantized, covered = quantize(lowered)
-        graphs["int8"] = _serialise(quantized)
-        # Its weights are rounded so that products are exact on every CPU: serving need not guard them.
-        facts["int8"] = {"coverage": asdict(covered), "saturates": False, "prepack": _prepack(quantized)}
-    if "portable" in variants:
-        portable = _lowered(model, signature, labels, portable=True)
-        graphs["portable"], facts["portable"] = _serialise(portable), {"prepack": _prepack(portable)}
-    return graphs, [str(value.name) for value in lowered.graph.outputs], facts
+def _write_graph(folder: Path, variant: str, graph: ir.Model) -> dict[str, Any]:
+    """Writes a variant's graph; returns what the manifest says of it before it is measured."""
+    _write_files(folder, {FILES[variant]: ir.to_proto(graph).SerializeToString()})
+    recurrent = bool({node.op_type for node in graph.graph} & _RECURRENT)
+    return {"file": FILES[variant], "prepack": _prepack(graph), "batch_tokens": None if recurrent else _BATCH_TOKENS}
+
+
+def _write_quantized(folder: Path, variant: str, lowered: ir.Model, **options: Any) -> dict[str, Any]:
+    quantized, covered = quantize(lowered, **options)
+    # Its weights are rounded so that products are exact on every CPU: serving need not guard them.
+    return {**_write_graph(folder, variant, quantized), "coverage": asdict(covered), "saturates": False}
 
 
 def _lowered(model: keras.Model, signature: Signature, labels: Sequence[str], **options: Any) -> ir.Model:
@@ -197,10 +212,6 @@ def _prepack(model: ir.Model) -> bool:
     """Whether onnxruntime should pack the weights: for float recurrent operators it should not."""
     found = {node.op_type for node in model.graph}
     return not found & _ONE_ROW_A_STEP or "DynamicQuantizeLSTM" in found
-
-
-def _serialise(model: ir.Model) -> bytes:
-    return ir.to_proto(model).SerializeToString()
 
 
 def _companions(

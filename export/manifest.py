@@ -15,6 +15,8 @@ from ..serving.cpu import read_cpu
 from ..serving.manifest import FORMAT, MANIFEST
 from .signature import Signature
 
+# What is served when nobody says which.
+_PREFERRED = ("int8", "static", "fp32", "portable")
 # The card is for people, who may edit it; the manifest cannot hold its own digest.
 _UNLISTED = (MANIFEST, "README.md")
 
@@ -56,7 +58,7 @@ def new_manifest(
         "inputs": dict(signature.inputs),
         "outputs": list(outputs),
         "settings": dict(settings),
-        "default_variant": "int8" if "int8" in variants else next(iter(variants)),
+        "default_variant": next(name for name in _PREFERRED if name in variants),
         "variants": {},
         "files": {},
         "provenance": dict(provenance or {}),

@@ -70,6 +70,20 @@ def _read_pairs(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, A
     return _data(asker).source, load_pairs(_data(asker)).splits
 
 
+def _read_tagged(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, Any]]:
+    from .data.tagged import load_tagged, load_tagged_for_evaluation
+
+    dataset = load_tagged(_data(asker)) if data is None else load_tagged_for_evaluation(data, asker.labels)
+    return dataset.name, dataset.splits
+
+
+def _read_questions(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, Any]]:
+    from .data.questions import load_questions, load_questions_for_evaluation
+
+    dataset = load_questions(_data(asker)) if data is None else load_questions_for_evaluation(data)
+    return dataset.name, dataset.splits
+
+
 def _read_masked(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, Any]]:
     """Rows of running text with the masks that every model is scored with."""
     from .data.masked_rows import MaskedRows
@@ -82,7 +96,8 @@ def _read_masked(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, 
         texts = RunningTextConfig(texts=(Path(data.source),), clean=data.clean, limit=data.limit)
         documents = {"test": [document for split in read_documents(texts).values() for document in split]}
     else:
-        texts = from_settings(RunningTextConfig, config["data"])
+        texts = from_settings(RunningTextConfig, dict(config["data"]))
+        texts = replace(texts, texts=tuple(map(Path, texts.texts)))
         documents = read_documents(texts)
     length = config.get("tokenizer", {}).get("max_length", 128)
     if asker.tokenizer is None:
@@ -98,6 +113,8 @@ def _data(asker: Asker) -> DataConfig:
 
 _READERS: dict[str, Callable[[Asker, DataConfig | None], tuple[str, dict[str, Any]]]] = {
     "text-classification": _read_texts,
+    "token-classification": _read_tagged,
+    "question-answering": _read_questions,
     "feature-extraction": _read_pairs,
     "fill-mask": _read_masked,
 }

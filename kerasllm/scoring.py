@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from .answer_metrics import answer_metrics
 from .data.dataset import Split
 from .data.masked_rows import FIXED, MaskedRows
 from .data.pairs import PairSplit
+from .data.questions import QuestionSplit
+from .data.tagged import TaggedSplit, span_names
 from .metrics import classification_metrics, headline, predict_classes
+from .serving.rows import Row
 from .similarity import pair_metrics
+from .span_metrics import as_spans, span_metrics
 
 # Rows of masked text whose logits are held at once.
 _ROWS = 16
@@ -48,6 +53,15 @@ def questions(task: str, examples: Any) -> list[Any]:
         examples: A split of the task's data.
     """
     return _QUESTIONS[task](examples) if task in _QUESTIONS else []
+
+
+def sample_rows(served: Any, examples: Any, count: int) -> list[Row]:
+    """What the graph reads of the first examples, about `count` of them; none where there are no examples."""
+    if not examples:
+        return []
+    if isinstance(examples, MaskedRows):
+        return [row for row, _, _ in _masked_rows(examples, 0, count)]
+    return served.rows(questions(served.graph.task, examples)[:count])
 
 
 def made_up_question(served: Any, text: str) -> Any:
@@ -88,41 +102,67 @@ def _score_vectors(served: Any, split: PairSplit) -> Scored:
     return Scored(report=report, metric=(name, report[key]), values=vectors)
 
 
-def _score_masks(served: Any, rows: MaskedRows) -> Scored:
-    """Scores a masked language model on rows whose masks are always the same."""
-    from .serving.graph import Row
+def _score_spans(served: Any, split: TaggedSplit) -> Scored:
+    found = [as_spans(entities) for entities in served(split.texts)]
+    report = span_metrics(split, found, span_names(served.labels))
+    return Scored(report=report, metric=("span F1", report["f1"]), decisions=np.array(list(map(str, found))))
 
-    found, truth, losses = [], [], []
+
+def _ask_questions(split: QuestionSplit) -> list[Any]:
+    pairs = zip(split.questions, split.contexts, strict=True)
+    return [{"question": question, "context": context} for question, context in pairs]
+
+
+def _score_answers(served: Any, split: QuestionSplit) -> Scored:
+    answers = [entry["answer"] for entry in served(_ask_questions(split))]
+    report = answer_metrics(split.answers, answers)
+    return Scored(report=report, metric=("F1", report["f1"]), decisions=np.array(answers))
+
+
+def _masked_rows(rows: MaskedRows, start: int, count: int) -> list[tuple[Row, np.ndarray, np.ndarray]]:
+    """Rows with the masks that every model is scored with; the masked places, and the tokens that belong there."""
+    batch = rows.batch(np.arange(start, min(start + count, len(rows))), *FIXED)
+    found = []
+    for index, tokens in enumerate(batch["attention_mask"].sum(axis=1)):
+        known = batch["labels"][index] >= 0
+        row = Row(*(batch[name][index, :tokens] for name in ("input_ids", "token_type_ids")))
+        found.append((row, batch["masked_positions"][index, known], batch["labels"][index, known]))
+    return found
+
+
+def _score_masks(served: Any, rows: MaskedRows) -> Scored:
+    decisions, right, losses = [], [], []
     for start in range(0, len(rows), _ROWS):
-        batch = rows.batch(np.arange(start, min(start + _ROWS, len(rows))), *FIXED)
-        lengths = batch["attention_mask"].sum(axis=1)
-        types = batch.get("token_type_ids", np.zeros_like(batch["input_ids"]))
-        asked = [Row(*(array[row, :size] for array in (batch["input_ids"], types))) for row, size in enumerate(lengths)]
-        for row, values in served.graph.run_each(asked, ["logits"]):
-            known = batch["labels"][row] >= 0
-            logits, labels = values["logits"][batch["masked_positions"][row, known]], batch["labels"][row, known]
-            logits = logits - logits.max(axis=1, keepdims=True)
-            losses.append(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels])
-            found.append((start + row, logits.argmax(axis=1)))
-            truth.append(labels == found[-1][1])
-    right, loss = np.concatenate(truth), float(np.concatenate(losses).mean(dtype=np.float64))
+        asked = _masked_rows(rows, start, _ROWS)
+        outputs = served.graph.run_all([row for row, _, _ in asked], ["logits"])
+        for (_, places, labels), values in zip(asked, outputs, strict=True):
+            logits = values["logits"][places].astype(np.float64)
+            highest = logits.max(axis=1, keepdims=True)
+            chosen = np.take_along_axis(logits - highest, labels[:, None], axis=1)[:, 0]
+            losses.append(np.log(np.exp(logits - highest).sum(axis=1)) - chosen)
+            decisions.append(logits.argmax(axis=1))
+            right.append(decisions[-1] == labels)
+    accuracy, loss = float(np.concatenate(right).mean()), float(np.concatenate(losses).mean())
     report = {
         "rows": len(rows),
-        "masked_tokens": len(right),
-        "masked_accuracy": float(right.mean()),
+        "masked_tokens": sum(map(len, right)),
+        "masked_accuracy": accuracy,
         "perplexity": float(np.exp(loss)),
         "loss": loss,
     }
-    decisions = np.concatenate([tokens for _, tokens in sorted(found, key=lambda each: each[0])])
-    return Scored(report=report, metric=("masked accuracy", report["masked_accuracy"]), decisions=decisions)
+    return Scored(report=report, metric=("masked accuracy", accuracy), decisions=np.concatenate(decisions))
 
 
 _QUESTIONS: dict[str, Callable[[Any], list[Any]]] = {
     "text-classification": _ask_texts,
+    "token-classification": lambda split: list(split.texts),
+    "question-answering": _ask_questions,
     "feature-extraction": _ask_pairs,
 }
 _SCORES: dict[str, Callable[[Any, Any], Scored]] = {
     "text-classification": score_classes,
+    "token-classification": _score_spans,
+    "question-answering": _score_answers,
     "feature-extraction": _score_vectors,
     "fill-mask": _score_masks,
 }

@@ -83,7 +83,7 @@ def serve_run(run: Run, settings: Mapping[str, Any]) -> Any:
         files={},
         raw={},
     )
-    return served_class(run.task)(Graph(session, manifest), tokenizer, manifest)  # type: ignore[arg-type]
+    return served_class(run.task)(Graph(session, manifest), tokenizer, manifest)
 
 
 def run_settings(run: Run, examples: Any) -> dict[str, Any]:
@@ -97,7 +97,8 @@ def run_settings(run: Run, examples: Any) -> dict[str, Any]:
     if run.task == "text-classification":
         return {"pair": examples.pairs is not None}
     if run.task == "question-answering":
-        return {name: head[name] for name in ("stride", "max_answer", "null") if name in head}
+        null = head["null"] if head["null"] is not None else not all(examples.answers)
+        return {"stride": head["stride"], "max_answer": head["max_answer"], "null": null}
     return {}
 
 

@@ -1,4 +1,4 @@
-"""`kerasllm export`: turn a RUN or a .keras file into a verified BUNDLE."""
+"""`kerasllm export`: turn a RUN, an encoder's folder or a .keras file into a verified BUNDLE."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +11,12 @@ def export(
     *,
     out: Path,
     variants: str = "fp32,int8",
+    portable: bool = False,
+    task: str | None = None,
     tokenizer: Path | None = None,
-    task: str = "text-classification",
     labels: str | None = None,
     multi_label: bool = False,
+    pooling: Literal["mean", "cls"] | None = None,
     max_length: int | None = None,
     activation: Literal["softmax", "sigmoid", "none"] | None = None,
     padding_side: Literal["left", "right"] | None = None,
@@ -23,38 +25,51 @@ def export(
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
-    """Turn a RUN or a .keras file into a verified ONNX BUNDLE, fp32 and int8.
+    """Turn a RUN, an encoder's folder or a .keras file into a verified ONNX BUNDLE, fp32 and int8.
 
-    A RUN says everything itself. A .keras file needs --tokenizer and --labels; no code from it is run.
+    A RUN says everything itself. The folder of a pretrained encoder (Hugging Face or KerasHub) becomes a bundle of
+    sentence vectors. A .keras file needs --tokenizer and, for classes, --labels; no code from it is run.
+
+    Examples:
+
+    kerasllm export runs/reviews --out bundles/reviews
+
+    kerasllm export all-MiniLM-L6-v2 --out bundles/vectors --validation stsb
 
     Args:
-        source: A RUN folder or a .keras file.
+        source: A RUN folder, the folder of a pretrained encoder, or a .keras file.
         out: The bundle folder to make.
-        variants: fp32, int8 or both, separated by commas; int8 is served by default where it is there.
+        variants: fp32, int8, static (int8 with ranges fixed by the validation examples) or portable, by commas; int8
+            is served by default where it is there.
+        portable: Also write fp32 of standard ONNX operators alone, for other runtimes than onnxruntime.
+        task: text-classification, token-classification, question-answering, feature-extraction or fill-mask (default:
+            a RUN's own; for an encoder's folder feature-extraction; for a .keras file text-classification).
         tokenizer: The tokenizer.json that the model was trained with (.keras only).
-        task: The task, by its Hugging Face name.
         labels: Names of the classes by commas, in the order of the model's scores (.keras only).
         multi_label: A text can have several labels (.keras only).
-        max_length: Tokens kept of a text (.keras only; default: the model's fixed length, else 256).
+        pooling: What stands for a text (encoders only; default: as its 1_Pooling/config.json says, else mean).
+        max_length: Tokens kept of a text (not for a RUN; default: the model's fixed length or positions, else 256).
         activation: What makes probabilities of the output (.keras only; default: read off the last layer).
         padding_side: Where padding was in training (.keras only; needed if the model does not mask it).
-        validation: Labelled texts to take the metric on, as for `train` (default: the RUN's own).
-        max_drop: Points of the metric (percent) that int8 may lose on the validation texts.
+        validation: The task's examples to take the metric on, as for training (default: the RUN's own).
+        max_drop: Points of the metric (percent) that a variant may lose on the validation examples.
         overwrite: Replace a bundle that is there.
         json: Print the manifest as JSON.
     """
     from ..export import export_source
 
+    names = [name.strip() for name in variants.split(",")]
     with console.status("loading") as status:
         manifest = export_source(
             source,
             out,
+            task=task,
             tokenizer=tokenizer,
             labels=labels.split(",") if labels else None,
             validation=validation,
-            task=task,
-            variants=[name.strip() for name in variants.split(",")],
+            variants=[*names, *["portable"] * (portable and "portable" not in names)],
             multi_label=multi_label,
+            pooling=pooling,
             max_length=max_length,
             activation=activation,
             padding_side=padding_side,

@@ -30,7 +30,9 @@ def _print_bundle(title: str, result: dict[str, Any]) -> None:
     manifest = result["manifest"]
     facts = {
         "task": manifest["task"],
-        "labels": ", ".join(manifest["labels"]),
+        **({"labels": ", ".join(manifest["labels"])} if manifest["labels"] else {}),
+        "outputs": ", ".join(manifest.get("outputs", ["logits"])),
+        **manifest.get("settings", {}),
         "default variant": manifest["default_variant"],
         "activation": manifest["activation"],
         **manifest["preprocessing"],
@@ -48,13 +50,21 @@ def _print_run(title: str, result: dict[str, Any]) -> None:
     config, metrics = result["config"], result["metrics"] or {}
     facts = {
         "finished": result["finished"],
-        "labels": ", ".join(config["labels"]),
-        "source": config["data"].get("source"),
-        **{name: config["model"].get(name) for name in ("encoder", "embedding_dim", "units")},
+        "task": config.get("task", "text-classification"),
+        **({"labels": ", ".join(config["labels"])} if config["labels"] else {}),
+        "source": config["data"].get("source") or ", ".join(config["data"].get("texts", ())),
+        **{name: value for name, value in _model(config).items() if value is not None},
         **{name: value for name, value in metrics.items() if isinstance(value, (int, float))},
     }
     print_table(f"run {title}", ["property", "value"], facts.items())
     print_table("files", ["path", "bytes"], [(name, f"{size:,}") for name, size in result["files"].items()])
+
+
+def _model(config: dict[str, Any]) -> dict[str, Any]:
+    """What a run's configuration says of its model: a classifier from scratch, or an encoder and its head."""
+    if "encoder" in config:
+        return {**config["encoder"], **config.get("head", {})}
+    return {name: config["model"].get(name) for name in ("encoder", "embedding_dim", "units")}
 
 
 def _print_graph(title: str, graph: dict[str, Any]) -> None:
