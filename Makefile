@@ -32,6 +32,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/data.py
 	$(BIN)/python benchmarks/recurrent.py
+	$(BIN)/python benchmarks/encoders.py
 	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/bag_of_words.py builtin:reviews
 	$(BIN)/python benchmarks/sst2.py

@@ -39,7 +39,9 @@ PEERS: dict[str, tuple[str, list[str]]] = {
     "openvino": ("openvino_nncf.py", ["openvino==2026.4.1", "nncf==3.4.0"]),
     "ctranslate2": ("ctranslate2_int8.py", ["ctranslate2==4.8.5", *_TORCH]),
 }
-_SLOW = 500  # ms of a run from which a round has one run, not several of which the first is dropped
+_RUNS = 5  # of each peer in a round, beside one that is dropped; the round counts their median
+_SLOW = 500  # ms of a run from which a round has one run alone
+_PAUSE = 0.25  # seconds before another peer's turn: idle threads of some libraries spin for 0.2
 _ENDLESS = 20_000  # ms of a run from which there is no second one
 _WRONG = 0.9  # cosine to the reference below which a peer computes something else
 
@@ -125,7 +127,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS, help="beside our own; default: all")
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES)
     parser.add_argument("--threads", nargs="+", default=[1, 2], type=int)
-    parser.add_argument("--seconds", default=12.0, type=float, help="time for a table's column, three rounds at least")
+    parser.add_argument("--seconds", default=12.0, type=float, help="time for a table's column; two rounds at least")
     parser.add_argument("--quick", action="store_true", help="one round of small batches: does everything run?")
     parser.add_argument("--prepare", action="store_true", help="install and convert only")
     options = parser.parse_args()
@@ -238,17 +240,22 @@ def ask(each: Contender, peer: Peer, batch: Batch, **request: Any) -> list[float
 
 
 def measure_cell(contenders: list[Contender], peers: dict[str, Peer], batch: Batch, seconds: float) -> int:
-    """Rounds of one run each until the time is over, the first of them the warm-up's where runs are slow."""
+    """Rounds until the time is over, two at least; where runs are slow, the warm-up counts as one more."""
     cell, until, rounds = batch.cell, time.perf_counter() + seconds, 0
     warm = {each.name: each.times.pop(cell, [0.0])[0] for each in contenders}
     for each in contenders:
         each.times[cell] = [warm[each.name]] if warm[each.name] >= _SLOW else []
+    before = ""
     while rounds < 2 or time.perf_counter() < until:
-        for each in contenders:
-            if not each.failure and warm[each.name] < _ENDLESS:
-                runs = 1 if warm[each.name] >= _SLOW else 3  # the first one finds the caches full of others' weights
-                times = ask(each, peers[each.peer], batch, runs=runs)
-                each.times[cell] += [statistics.median(times[runs > 1 :])] if times else []
+        for each in contenders[:: 1 if rounds % 2 else -1]:  # nobody always runs after the same one
+            if each.failure or warm[each.name] >= _ENDLESS:
+                continue
+            if each.peer != before:
+                time.sleep(_PAUSE)
+            before, runs = each.peer, 1 if warm[each.name] >= _SLOW else 1 + _RUNS
+            times = ask(each, peers[each.peer], batch, runs=runs)
+            if times:  # the first of several finds the caches full of others' weights
+                each.times[cell].append(statistics.median(times[runs > 1 :]))
         rounds += 1
     return rounds
 

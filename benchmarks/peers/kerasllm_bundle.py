@@ -1,45 +1,34 @@
-"""Ours: the checkpoint as a Keras model, exported to a bundle, whose graph is run as serving runs it."""
+"""Ours: the checkpoint exported to a bundle, whose graph is run as serving runs it: batches in small pieces."""
 
 from pathlib import Path
 
 import numpy as np
-from protocol import Bind, Run, pad, serve
+from protocol import Bind, Run, serve
+
+OUTPUT = "last_hidden_state"
 
 
 def prepare(checkpoint: Path, out: Path) -> None:
-    import keras_hub
-    import onnx_ir as ir
+    from kerasllm.export.sources import export_source
 
-    from kerasllm.export.compiler import lower_model
-    from kerasllm.export.passes import optimise
-    from kerasllm.export.quantization import quantize
-
-    model = keras_hub.models.Backbone.from_preset(str(checkpoint), dtype="float32")
-    fp32 = optimise(lower_model(model))
-    ir.save(fp32, out / "fp32.onnx")
-    ir.save(quantize(fp32)[0], out / "int8.onnx")
+    export_source(checkpoint, out / "bundle", task="feature-extraction", pooling="mean")
 
 
 def load(checkpoint: Path, prepared: Path, threads: int):
-    from kerasllm.serving.session import open_session
+    from kerasllm.serving import load as load_bundle
 
-    def opened(name: str) -> Bind:
-        session = open_session((prepared / f"{name}.onnx").read_bytes(), folder=prepared, threads=threads)
-        return bind(session)
+    def opened(variant: str) -> Bind:
+        return bind(load_bundle(prepared / "bundle", variant=variant, threads=threads, providers="cpu").graph)
 
-    return {name: lambda name=name: opened(name) for name in ("fp32", "int8")}
+    return {"fp32": lambda: opened("fp32"), "int8": lambda: opened("int8")}
 
 
-def bind(session) -> Bind:
-    names = [each.name for each in session.get_inputs()]
-    output = max(session.get_outputs(), key=lambda each: len(each.shape)).name
+def bind(graph) -> Bind:
+    from kerasllm.serving.graph import Row
 
-    def of(rows: list[np.ndarray]) -> Run:
-        ids, mask = pad(rows)
-        arrays = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        arrays |= {"token_ids": ids, "padding_mask": mask, "segment_ids": np.zeros_like(ids)}
-        feed = {name: arrays[name] for name in names}
-        return lambda: session.run([output], feed)[0]
+    def of(ids: list[np.ndarray]) -> Run:
+        rows = [Row(each) for each in ids]
+        return lambda: [each[OUTPUT] for each in graph.run_all(rows, [OUTPUT])]
 
     return of
 
