@@ -93,11 +93,15 @@ class QuestionAnswerer:
             inputs: A list of {"question", "context"}.
         """
         pairs, _ = read_questions(check_texts(inputs), None, None)
-        return [window.row for encoding in encode_whole(self.tokenizer, pairs) for window in self._windows(encoding)]
+        return [
+            window.row
+            for encoding in encode_whole(self.tokenizer, pairs, pairs=True)
+            for window in self._windows(encoding)
+        ]
 
     def _read(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, str], np.ndarray, list[WindowLogits]]]:
         """For each question with its context: both, the offsets of the context's tokens, and the logits by window."""
-        encodings = encode_whole(self.tokenizer, pairs)
+        encodings = encode_whole(self.tokenizer, pairs, pairs=True)
         windows = [self._windows(encoding) for encoding in encodings]
         results = iter(self.graph.run_all([window.row for each in windows for window in each], OUTPUTS))
         return [

@@ -46,7 +46,7 @@ def load_bundle(
         folder=(bundle.path / file).parent,
         threads=threads,
         providers=providers,
-        exact_int8=name == "int8" and facts.get("saturates", True),
+        exact_int8=facts.get("saturates", name == "int8"),
         prepack=facts.get("prepack", True),
     )
     declared = {node.name for node in session.get_outputs()}

@@ -16,22 +16,23 @@ MAX_CHARACTERS = 1_000_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def check_text(text: Any, name: str = "A text") -> str:
+def check_text(text: Any, name: str | int = "A text") -> str:
     """A text, if it is one and not too long.
 
     Args:
         text: What was given.
-        name: What an error calls it.
+        name: What an error calls it, or its position among the texts.
 
     Raises:
         TypeError: It is no string.
         ValueError: It has more than `MAX_CHARACTERS`.
     """
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a string. Received: {type(text).__name__}.")
+        raise TypeError(f"{_name(name)} must be a string. Received: {type(text).__name__}.")
     if len(text) > MAX_CHARACTERS:
         raise ValueError(
-            f"{name} must have at most {MAX_CHARACTERS:,} characters. Received: {len(text):,}. Cut it into parts."
+            f"{_name(name)} must have at most {MAX_CHARACTERS:,} characters. Received: {len(text):,}. "
+            "Cut it into parts."
         )
     return text
 
@@ -68,7 +69,7 @@ def single_rows(
         TypeError: One is no string.
         ValueError: A text is too long.
     """
-    given = [check_text(text, f"The text at position {index}") for index, text in enumerate(texts)]
+    given = [check_text(text, place) for place, text in enumerate(texts)]
     if not truncation:
         refuse_long(tokenizer, given, max_length)
     return [Row(ids) for ids in encode(tokenizer, given, max_length)]
@@ -92,7 +93,7 @@ def pair_rows(
         TypeError: One is no pair of strings.
         ValueError: A pair is too long.
     """
-    given = [_read_pair(pair, f"The text at position {index}") for index, pair in enumerate(pairs)]
+    given = [_read_pair(pair, place) for place, pair in enumerate(pairs)]
     if not truncation:
         refuse_long(tokenizer, given, max_length)
     firsts, seconds = [first for first, _ in given], [second for _, second in given]
@@ -116,34 +117,39 @@ def is_one(texts: Any) -> bool:
     return isinstance(texts, (str, Mapping, tuple))
 
 
-def _read_pair(pair: Any, name: str) -> tuple[str, str]:
+def _name(name: str | int) -> str:
+    return name if isinstance(name, str) else f"The text at position {name}"
+
+
+def _read_pair(pair: Any, place: int) -> tuple[str, str]:
     if isinstance(pair, Mapping) and set(pair) == {"text", "text_pair"}:
         pair = (pair["text"], pair["text_pair"])
     if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
         raise TypeError(
-            f"{name} must be a pair, (text, text) or {{'text': ..., 'text_pair': ...}}, since the model was trained on "
-            f"pairs. Received: {type(pair).__name__}."
+            f"{_name(place)} must be a pair, (text, text) or {{'text': ..., 'text_pair': ...}}, since the model was "
+            f"trained on pairs. Received: {type(pair).__name__}."
         )
-    return check_text(pair[0], name), check_text(pair[1], name)
+    return check_text(pair[0], place), check_text(pair[1], place)
 
 
-def encode_whole(tokenizer: tokenizers.Tokenizer, texts: Sequence[Any]) -> list[tokenizers.Encoding]:
+def encode_whole(
+    tokenizer: tokenizers.Tokenizer, texts: Sequence[Any], *, pairs: bool = False
+) -> list[tokenizers.Encoding]:
     """Encodings of texts, or pairs of texts, with all their tokens and their offsets in the text as it was given.
 
     Args:
         tokenizer: A tokenizer that neither truncates nor pads.
         texts: Texts, or tuples of two.
+        pairs: Whether they are tuples of two.
 
     Raises:
         TypeError: One is no string.
         ValueError: A text is too long.
     """
-    return tokenizer.encode_batch(
-        [
-            tuple(map(_plain, text)) if isinstance(text, tuple) else _plain(check_text(text, f"The text at {index}"))
-            for index, text in enumerate(texts)
-        ]
-    )
+    if pairs:
+        given = [tuple(_plain(check_text(text, place)) for text in pair) for place, pair in enumerate(texts)]
+        return tokenizer.encode_batch(given)
+    return tokenizer.encode_batch([_plain(check_text(text, place)) for place, text in enumerate(texts)])
 
 
 def chunks(items: Sequence[Any], size: int = 256) -> Iterator[Sequence[Any]]:

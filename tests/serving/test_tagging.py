@@ -74,7 +74,7 @@ def test_scores_hold_whatever_the_size_of_the_logits():
     assert entity == {"entity_group": "x", "score": 1.0, "word": "ada", "start": 0, "end": 3}
 
 
-@pytest.mark.parametrize("wrong", [3, ["ada", None], {"text": "ada"}])
+@pytest.mark.parametrize("wrong", [3, ["ada", None], {"text": "ada"}, [("ada", "met")]])
 def test_what_is_no_text_is_refused(tagger, wrong):
     with pytest.raises(TypeError, match="Received: "):
         tagger(wrong)
