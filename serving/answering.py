@@ -127,9 +127,8 @@ def read_questions(inputs: Any, question: Any, context: Any) -> tuple[list[tuple
         contexts = [context] * len(questions) if isinstance(context, str) else list(check_texts(context))
     if len(questions) != len(contexts):
         raise ValueError(f"Each question needs a context. Received: {len(questions)} and {len(contexts)}.")
-    pairs = [
-        (check_text(q, "A question"), check_text(c, "A context")) for q, c in zip(questions, contexts, strict=True)
-    ]
-    if not all(c.strip() for _, c in pairs):
-        raise ValueError("A context must hold text to find the answer in. Received: an empty one.")
-    return pairs, one
+    questions = [check_text(text, "A question") for text in questions]
+    contexts = [check_text(text, "A context") for text in contexts]
+    if not all(text.strip() for text in contexts):
+        raise ValueError(_EMPTY)
+    return list(zip(questions, contexts, strict=True)), one
