@@ -81,15 +81,16 @@ def _placeholders(function: Any, signature: Signature) -> dict[str, Any]:
 def _sizes(function: Any, calls: list[Any], signature: Signature) -> dict[str, Any]:
     """The sizes as BERT names them."""
     layers = [operation for operation in calls if _is_transformer(operation)]
-    first, table = layers[0], id_embeddings(function)[0]
+    first, tables = layers[0], id_embeddings(function)
+    hidden = first._feedforward_output_dense.units
     segments = [operation.input_dim for operation in calls if operation.name == "segment_embedding"]
     return {
-        "vocab_size": table.input_dim,
+        "vocab_size": tables[0].input_dim if tables else signature.vocab_size,
         "pad_token_id": signature.pad_token_id,
         "max_position_embeddings": positions(function) or signature.max_length,
         "type_vocab_size": segments[0] if segments else 1,
-        "embedding_size": table.output_dim,
-        "hidden_size": first._feedforward_output_dense.units,
+        "embedding_size": tables[0].output_dim if tables else hidden,
+        "hidden_size": hidden,
         "num_hidden_layers": len(layers),
         "num_attention_heads": first.num_heads,
         "intermediate_size": first.intermediate_dim,

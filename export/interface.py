@@ -137,11 +137,20 @@ def id_embeddings(function: Any) -> list[Any]:
 
 def _reads_ids(layer: Any) -> bool:
     """Whether a layer reads token ids of the model that it is in: positions are no input, segments another one."""
-    tensors = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
+    tensors = [_origin(tensor) for node in layer._inbound_nodes for tensor in node.input_tensors]
     return any(
         isinstance(tensor._keras_history.operation, keras.layers.InputLayer) and tensor.name not in _SEGMENTS
         for tensor in tensors
     )
+
+
+def _origin(tensor: Any) -> Any:
+    """What a tensor is a mere copy of: a model that was loaded converts its inputs."""
+    history = tensor._keras_history
+    while type(history.operation).__name__ in ("Cast", "ConvertToTensor"):
+        (tensor,) = history.operation._inbound_nodes[history.node_index].input_tensors
+        history = tensor._keras_history
+    return tensor
 
 
 def positions(function: Any) -> int | None:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .data.sources import DataConfig
 from .extras import require
-from .run import Run
+from .run import Run, from_settings
 from .tokenizer import pad_id
 
 
@@ -97,9 +98,16 @@ def run_settings(run: Run, examples: Any) -> dict[str, Any]:
     if run.task == "text-classification":
         return {"pair": examples.pairs is not None}
     if run.task == "question-answering":
-        null = head["null"] if head["null"] is not None else not all(examples.answers)
+        null = head["null"] if head["null"] is not None else _some_unanswerable(run)
         return {"stride": head["stride"], "max_answer": head["max_answer"], "null": null}
     return {}
+
+
+def _some_unanswerable(run: Run) -> bool:
+    """Whether training questions have no answer, which then may be what the model says."""
+    from .data.questions import load_questions
+
+    return not all(load_questions(from_settings(DataConfig, run.config["data"])).splits["train"].answers)
 
 
 def load_task_model(run: Run) -> Any:

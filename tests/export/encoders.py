@@ -34,8 +34,11 @@ def bert_tokenizer() -> tokenizers.Tokenizer:
     return made
 
 
-def inputs_and_states() -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor, keras.Model]:
-    """The inputs by their roles, the last hidden states [batch, sequence, 32], and the backbone."""
+def inputs_and_states(*, nested: bool) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor, keras.Model]:
+    """The inputs by their roles, the last hidden states [batch, sequence, 32], and the backbone.
+
+    Not nested, the backbone's layers become the model's own: Keras loses what a nested one shares with a head.
+    """
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=len(SPECIAL) + len(WORDS),
         num_layers=1,
@@ -46,8 +49,8 @@ def inputs_and_states() -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor
     )
     roles = {"input_ids": "token_ids", "attention_mask": "padding_mask", "token_type_ids": "segment_ids"}
     inputs = {role: keras.Input((None,), dtype="int32", name=role) for role in roles}
-    states = backbone({inner: inputs[role] for role, inner in roles.items()})["sequence_output"]
-    return inputs, states, backbone
+    call = backbone if nested else backbone.call
+    return inputs, call({inner: inputs[role] for role, inner in roles.items()})["sequence_output"], backbone
 
 
 def shaken(model: keras.Model) -> keras.Model:
@@ -61,7 +64,7 @@ def shaken(model: keras.Model) -> keras.Model:
 def task_model(task: str) -> keras.Model:
     """A model of a task's form."""
     keras.utils.set_random_seed(0)
-    inputs, states, backbone = inputs_and_states()
+    inputs, states, backbone = inputs_and_states(nested=task != "fill-mask")
     dense = keras.layers.Dense
     if task == "text-classification":
         return shaken(keras.Model(inputs, dense(2, name="logits")(states[:, 0])))

@@ -1,5 +1,7 @@
 """The model card says what the manifest says."""
 
+import pytest
+
 from kerasllm.export.card import columns, model_card, variant_rows
 
 MANIFEST = {
@@ -42,6 +44,35 @@ def test_the_card_has_a_readable_header_and_the_facts():
     for fact in ("# reviews", "`negative`, `positive`", "200 tokens", "1,821 validation texts", "A CPU without VNNI"):
         assert fact in body
     assert "| int8 | 0.45 |" in body
+
+
+SETTINGS = {
+    "token-classification": ({"scheme": "BIO"}, "read in overlapping windows", "tagger = load("),
+    "question-answering": ({"stride": 64, "null": True}, "may say that there is no answer", "reader(question="),
+    "feature-extraction": (
+        {"pooling": "cls", "normalize": True, "dimensions": 384},
+        "384 numbers of length 1 (pooling: cls)",
+        "encoder([",
+    ),
+    "fill-mask": ({"mask_token": "<mask>"}, "fills in `<mask>`", '"... <mask> ..."'),
+}
+
+
+@pytest.mark.parametrize("task", SETTINGS)
+def test_each_task_has_its_own_facts_and_its_own_use(task):
+    settings, fact, use = SETTINGS[task]
+    card = model_card({**MANIFEST, "task": task, "settings": settings}, "mine")
+    assert f"pipeline_tag: {task}" in card
+    assert fact in card
+    assert use in card
+    assert "classifier" not in card
+
+
+def test_vectors_are_compared_by_their_cosine():
+    int8 = MANIFEST["variants"]["int8"] | {"parity": {"max_abs_difference": 0.01, "cosine": 0.99912}}
+    manifest = {**MANIFEST, "task": "feature-extraction", "variants": {"int8": int8}}
+    assert columns(manifest)[3] == "cosine to fp32"
+    assert variant_rows(manifest)[0][3] == "0.99912"
 
 
 def test_what_was_not_measured_is_said():

@@ -65,6 +65,15 @@ def test_a_vocabulary_larger_than_the_embedding(tokenizer):
         read_signature(masked(rows=9), tokenizer, LABELS)
 
 
+def test_a_vocabulary_larger_than_the_embedding_of_a_loaded_model(tokenizer):
+    """Keras puts a conversion before the layers of some models that it loads."""
+    ids = keras.Input((None,), dtype="int32", name="input_ids")
+    table = layers.Embedding(9, 4, mask_zero=True)(keras.ops.convert_to_tensor(ids))
+    model = keras.Model(ids, layers.Dense(2)(layers.GlobalAveragePooling1D()(table)))
+    with pytest.raises(ValueError, match=r"has rows, 9. Received: a tokenizer of 10"):
+        read_signature(model, tokenizer, LABELS)
+
+
 def test_an_embedding_of_positions_may_be_smaller(tokenizer):
     ids = keras.Input((4,), dtype="int32")
     positions = layers.Embedding(4, 3)(keras.ops.arange(4))
