@@ -72,7 +72,7 @@ def single_rows(
     given = [check_text(text, place) for place, text in enumerate(texts)]
     if not truncation:
         refuse_long(tokenizer, given, max_length)
-    return [Row(ids) for ids in encode(tokenizer, given, max_length)]
+    return [Row(ids) for chunk in chunks(given) for ids in encode(tokenizer, chunk, max_length)]
 
 
 def pair_rows(
@@ -96,20 +96,26 @@ def pair_rows(
     given = [_read_pair(pair, place) for place, pair in enumerate(pairs)]
     if not truncation:
         refuse_long(tokenizer, given, max_length)
-    firsts, seconds = [first for first, _ in given], [second for _, second in given]
-    return [Row(*pair) for pair in encode_pairs(tokenizer, firsts, seconds, max_length)]
+    rows: list[Row] = []
+    for chunk in chunks(given):
+        firsts, seconds = [first for first, _ in chunk], [second for _, second in chunk]
+        rows += [Row(*row) for row in encode_pairs(tokenizer, firsts, seconds, max_length)]
+    return rows
 
 
 def refuse_long(
     tokenizer: tokenizers.Tokenizer, texts: Sequence[str] | Sequence[tuple[str, str]], max_length: int
 ) -> None:
     """Raises ValueError where a text, or a pair, is longer than the tokenizer's truncation leaves it."""
-    for index, encoding in enumerate(tokenizer.encode_batch_fast(list(texts))):
-        if encoding.overflowing:
-            raise ValueError(
-                f"A text must have at most {max_length} tokens. Received: more at position {index}. "
-                "Cut it into parts, or ask for truncation (truncation=True)."
-            )
+    index = 0
+    for chunk in chunks(texts):
+        for encoding in tokenizer.encode_batch_fast(list(chunk)):
+            if encoding.overflowing:
+                raise ValueError(
+                    f"A text must have at most {max_length} tokens. Received: more at position {index}. "
+                    "Cut it into parts, or ask for truncation (truncation=True)."
+                )
+            index += 1
 
 
 def is_one(texts: Any) -> bool:
@@ -153,9 +159,24 @@ def encode_whole(
 
 
 def chunks(items: Sequence[Any], size: int = 256) -> Iterator[Sequence[Any]]:
-    """Cuts a list into lists of at most `size`, so that what is made of one is gone before the next."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    """Cuts a list into short ones, so that what is made of one is gone before the next.
+
+    Args:
+        items: Texts, or tuples of them.
+        size: Most items of a chunk.
+
+    Yields:
+        Chunks of at most `size` items, and of `MAX_CHARACTERS` in all unless it is one item.
+    """
+    start, held = 0, 0
+    for place, item in enumerate(items):
+        characters = sum(map(len, item)) if isinstance(item, tuple) else len(item) if isinstance(item, str) else 0
+        if place > start and (place - start == size or held + characters > MAX_CHARACTERS):
+            yield items[start:place]
+            start, held = place, 0
+        held += characters
+    if start < len(items):
+        yield items[start:]
 
 
 def _plain(text: str) -> str:

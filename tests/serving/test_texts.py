@@ -92,6 +92,19 @@ def test_whole_encodings_keep_offsets_into_the_text_as_it_was_given():
     ]
 
 
-def test_chunks_hold_everything_in_order():
-    assert list(texts.chunks([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
+def test_chunks_hold_everything_in_order_and_are_small(monkeypatch):
+    assert list(texts.chunks(["a"] * 5, 2)) == [["a", "a"], ["a", "a"], ["a"]]
     assert list(texts.chunks([])) == []
+    monkeypatch.setattr(texts, "MAX_CHARACTERS", 4)
+    assert list(texts.chunks(["ab", "cd", "e", "fghijk", ("l", "mno"), "p"])) == [
+        ["ab", "cd"], ["e"], ["fghijk"], [("l", "mno")], ["p"]
+    ]  # fmt: skip
+
+
+def test_many_texts_are_tokenized_in_chunks_and_in_order(bundle, pairs):
+    words = ["good", "bad film", "not very good"] * 200
+    assert [len(ids) for ids in load(bundle).tokenize(words)] == [1, 2, 3] * 200
+    rows = pairs.rows([("ada", "alan"), ("ada met", "alan")] * 300)
+    assert [len(row.ids) for row in rows] == [5, 6] * 300
+    with pytest.raises(ValueError, match="Received: more at position 600"):
+        load(bundle)([*words, "good " * 9], truncation=False)
