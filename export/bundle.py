@@ -34,7 +34,7 @@ _ONE_ROW_A_STEP = {"LSTM", "GRU", "RNN"}
 _RECURRENT = {*_ONE_ROW_A_STEP, "DynamicQuantizeLSTM"}
 # Most tokens of a run of several texts, where no operator goes step by step: what a run computes then stays in the
 # processor's cache, and texts of like length share it (benchmarks/LOG.md).
-_BATCH_TOKENS = 256
+_BATCH_TOKENS = 128
 FILES: dict[str, str] = {
     "fp32": "onnx/model.onnx",
     "int8": "onnx/model_quantized.onnx",
