@@ -1,8 +1,8 @@
 """Multi-head attention as a layer: three products, one operator for all heads, one product.
 
-onnxruntime's `MultiHeadAttention` transposes, scales, masks and normalises by itself: the 24 nodes of a layer become 8.
-Its `Attention`, which takes the weights too, is a few per cent faster in float32 but not in int8 (as `QAttention`), and
-does self-attention only. One product for queries, keys and values together costs a Split, which three do not:
+onnxruntime's `MultiHeadAttention` transposes, scales, masks and normalises by itself: the 24 nodes of a layer become 9.
+Its `Attention`, which takes the weights too, is a few per cent faster or slower, by size and type, and does
+self-attention only. One product for queries, keys and values together costs a Split, which three do not:
 benchmarks/LOG.md has the figures.
 """
 
@@ -19,13 +19,17 @@ from .registry import lowers
 
 
 def _is_plain(layer: Any, arguments: dict[str, Any]) -> bool:
-    """Whether this is attention over sequences [batch, length, features], with no mask but a given one of rank 3."""
+    """Whether this is attention over sequences [batch, length, features], with no mask but a given one of rank 3.
+
+    A mask of one row for the whole batch, or of one key for all, is left to the operators that broadcast it.
+    """
     given = {name: item for name, item in arguments.items() if item is not None and item is not False}
     ranks = {name: len(item.shape) for name, item in given.items() if hasattr(item, "shape")}
     denses = (layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense)
     return (
         set(given) <= {"query", "value", "key", "attention_mask"}
         and set(ranks.values()) == {3}
+        and not any(size == 1 for size in (given["attention_mask"].shape[::2] if "attention_mask" in given else ()))
         and not layer._use_gate
         and layer._sliding_window is None
         and len(layer._output_dense.kernel.shape) == 3

@@ -119,3 +119,10 @@ def test_the_function():
     z = ops.dot_product_attention(q, k, k, bias=bias, scale=0.5, is_causal=True)
     arrays = [numbers(2, 5, 4, 3), numbers(2, 6, 2, 3, seed=1), numbers(2, 4, 5, 6, seed=2)]
     assert_parity(keras.Model([q, k, bias], z), *arrays)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 5), (1, 1, 5), (2, 5, 1), (5, 5)])
+def test_masks_that_are_broadcast(shape):
+    x, mask = keras.Input((5, 4), batch_size=2), keras.Input(shape[1:], batch_size=shape[0], dtype="bool")
+    model = keras.Model([x, mask], layers.MultiHeadAttention(2, 3)(x, x, attention_mask=mask))
+    assert_parity(randomize(model), numbers(2, 5, 4), numbers(*shape, seed=1) > -1, tolerance=2e-5)
