@@ -13,7 +13,7 @@ import numpy as np
 
 from .files import Table
 from .sources import DataConfig, read_tables
-from .splits import held_out, limited, overlap_notes
+from .splits import held_out, limited, overlap_notes, refuse_unread
 
 _COLUMNS = {"question": ("question", "query"), "context": ("context", "passage", "paragraph"), "answers": ("answers",)}
 
@@ -151,6 +151,7 @@ def _answerable(train: QuestionSplit, config: DataConfig, notes: list[str]) -> Q
 
 def _read(config: DataConfig, lone_split: str, notes: list[str]) -> dict[str, QuestionSplit]:
     """The source's own splits."""
+    refuse_unread(config)
     return {name: _split(table, name, config, notes) for name, table in read_tables(config, lone_split).items()}
 
 

@@ -4,7 +4,23 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from .sources import DataConfig
+
 VALIDATION_SHARE = 10  # one training example in so many becomes validation where a source has none
+
+
+def refuse_unread(config: DataConfig) -> None:
+    """Raises ValueError for settings that only labelled texts have: here they would change nothing, silently."""
+    given = {
+        "label_separator": config.label_separator,
+        "drop_overlap": config.drop_overlap,
+        "augmentation": config.augmentation.active,
+    }
+    name = next((name for name, value in given.items() if value), None)
+    if name is not None:
+        raise ValueError(
+            f"`{name}` is for labelled texts. Received: {given[name]!r} for {config.source}. Leave it out."
+        )
 
 
 def held_out(groups: Sequence[Hashable], seed: int) -> np.ndarray:

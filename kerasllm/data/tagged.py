@@ -17,7 +17,7 @@ from ..serving.spans import OUTSIDE, Span, bio_spans, trim
 from .columns import TEXT_NAMES
 from .files import Table
 from .sources import DataConfig, read_tables
-from .splits import held_out, limited, overlap_notes
+from .splits import held_out, limited, overlap_notes, refuse_unread
 
 _TEXT_COLUMNS = ("tokens", "words", *TEXT_NAMES)
 _LABEL_COLUMNS = ("tags", "ner_tags", "spans", "entities", "slots", "labels")
@@ -163,6 +163,7 @@ def _check_names(splits: Mapping[str, TaggedSplit], labels: Sequence[str], confi
 
 def _read(config: DataConfig, lone_split: str, notes: list[str]) -> dict[str, TaggedSplit]:
     """The source's own splits."""
+    refuse_unread(config)
     return {name: _split(table, name, config, notes) for name, table in read_tables(config, lone_split).items()}
 
 

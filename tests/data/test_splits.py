@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from kerasllm.data.splits import held_out, limited, overlap_notes
+from kerasllm.data.augmentation import AugmentationConfig
+from kerasllm.data.sources import DataConfig
+from kerasllm.data.splits import held_out, limited, overlap_notes, refuse_unread
 
 
 def test_a_tenth_of_the_groups_is_held_out_and_none_is_cut():
@@ -32,3 +34,13 @@ def test_a_limit_draws_rows_in_their_order():
 def test_overlap_is_counted_in_the_other_splits():
     splits = {"train": ["a", "b", "b"], "validation": ["b", "c"], "test": ["d"]}
     assert overlap_notes(splits) == ["1 of 2 validation examples are in the training split too."]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("label_separator", "|"), ("drop_overlap", True), ("augmentation", AugmentationConfig(swap=0.1))],
+)
+def test_settings_that_nobody_reads_are_refused(name, value):
+    refuse_unread(DataConfig(source="x", limit=3, seed=1))
+    with pytest.raises(ValueError, match=f"`{name}` is for labelled texts"):
+        refuse_unread(DataConfig(source="x", **{name: value}))
