@@ -99,6 +99,8 @@ def main() -> None:
         write_checkpoint(checkpoint, SHAPES[shape_name])
         ready = {}
         for name, python in pythons.items():
+            if options.prepare and name == OURS:  # it is exported when it is measured
+                continue
             progress(f"{shape_name}: {name} converts the checkpoint")
             try:
                 ready[name] = (python, prepare(name, python, checkpoint))
