@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ..data.sources import DataConfig
 from ..encoder import Encoder, EncoderConfig, open_encoder
 from ..examples import Asker, held_out, read_examples
+from ..pretrained.heads import read_fine_tuned
 from ..pretrained.settings import read_json
 from ..tasks.embedding import embedding_model
 from .bundle import export_bundle
@@ -61,6 +62,46 @@ def export_encoder(
         task=task,
         tokenizer=encoder.tokenizer,
         max_length=max_length or _max_length(folder, encoder),
+        validation=examples,
+        provenance={"source": "encoder", "folder": folder.resolve().name},
+        **options,
+    )
+
+
+def export_fine_tuned(
+    folder: Path, out: str | Path, *, max_length: int | None = None, validation: str | None = None, **options: Any
+) -> dict[str, Any]:
+    """Exports a folder of Hugging Face for the task that it was fine-tuned for, its head included.
+
+    Args:
+        folder: The folder.
+        out: The bundle folder to make.
+        max_length: Tokens kept of a text; None: as many as there are positions.
+        validation: Where to read examples of the task, to take the metric on.
+        **options: Options of `export_bundle`.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        FileNotFoundError: A file of the folder is missing.
+        ValueError: The folder is damaged, or its head is none that is known here.
+        ExportError: As for `export_bundle`.
+    """
+    found = read_fine_tuned(folder)
+    asker = Asker(task=found.task, labels=found.labels, multi_label=found.multi_label, tokenizer=found.tokenizer)
+    examples = None
+    if validation is not None:
+        examples = held_out(read_examples(asker, DataConfig(source=validation))[1])
+    return export_bundle(
+        found.model,
+        out,
+        task=found.task,
+        tokenizer=found.tokenizer,
+        labels=found.labels,
+        multi_label=found.multi_label,
+        settings={"pair": True} if getattr(examples, "pairs", None) else {},
+        max_length=max_length or found.max_length,
         validation=examples,
         provenance={"source": "encoder", "folder": folder.resolve().name},
         **options,

@@ -11,12 +11,13 @@ import tokenizers
 from ..data.sources import DataConfig
 from ..evaluation import asker_of
 from ..examples import Asker, held_out, read_examples
+from ..pretrained.heads import fine_tuned_task
 from ..pretrained.settings import read_json
 from ..run import open_run
 from ..served_run import load_task_model, run_settings
 from ..tokenizer import load_tokenizer
 from .bundle import export_bundle
-from .encoder_folder import export_encoder
+from .encoder_folder import export_encoder, export_fine_tuned
 from .errors import ExportError
 
 
@@ -36,8 +37,9 @@ def export_source(
     Args:
         source: The folder or file. A run says its task, tokenizer and labels itself.
         out: The bundle folder to make.
-        task: The Hugging Face name of the task; None: a run's own, for an encoder's folder feature-extraction, for a
-            file text-classification. A run of another task can be exported for feature-extraction: its encoder alone.
+        task: The Hugging Face name of the task; None: a run's own, for an encoder's folder the one that it was
+            fine-tuned for, else feature-extraction, for a file text-classification. Of a run of another task the
+            encoder alone can be exported, for feature-extraction.
         tokenizer: The tokenizer.json that the model of a file was trained with.
         labels: Names of the classes of a file's model, in the order of its scores.
         multi_label: Whether a text can have several labels, for a file.
@@ -58,6 +60,10 @@ def export_source(
         if trained_for is not None and task in (None, trained_for):
             _refuse(source, max_length=options.get("max_length"), pooling=options.pop("pooling", None))
             return export_run(source, out, validation=validation, **options)
+        own = fine_tuned_task(Path(source)) if trained_for is None else None
+        if own is not None and task in (None, own):
+            _refuse(source, pooling=options.pop("pooling", None))
+            return export_fine_tuned(Path(source), out, validation=validation, **options)
         return export_encoder(Path(source), out, task=task or "feature-extraction", validation=validation, **options)
     model, task = load_model_file(Path(source)), task or "text-classification"
     _refuse(source, pooling=options.pop("pooling", None))

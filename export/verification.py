@@ -89,7 +89,7 @@ def _latency(folder: Path, variant: str, asked: Sequence[Any], signature: Signat
     if asked:
         question = sorted(asked, key=lambda each: len(str(each)))[len(asked) // 2]
     else:
-        text = sample_texts(served.tokenizer, tokens=min(50, signature.max_length), count=1)[0]
+        text = sample_texts(served.tokenizer, tokens=min(50, signature.max_length // 2 + 1), count=1)[0]
         question = made_up_question(served, text)
     measured = measure_latency(lambda: served(question), seconds=_SECONDS)
     return {**measured, "threads": 1, "tokens": sum(len(row.ids) for row in served.rows([question]))}

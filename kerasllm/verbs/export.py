@@ -27,8 +27,9 @@ def export(
 ) -> None:
     """Turn a RUN, an encoder's folder or a .keras file into a verified ONNX BUNDLE, fp32 and int8.
 
-    A RUN says everything itself. The folder of a pretrained encoder (Hugging Face or KerasHub) becomes a bundle of
-    sentence vectors. A .keras file needs --tokenizer and, for classes, --labels; no code from it is run.
+    A RUN says everything itself, and so does a folder of Hugging Face that was fine-tuned for a task. That of a
+    pretrained encoder (Hugging Face or KerasHub) becomes a bundle of sentence vectors. A .keras file needs --tokenizer
+    and, for classes, --labels; no code from it is run.
 
     Examples:
 
@@ -43,7 +44,8 @@ def export(
             is served by default where it is there.
         portable: Also write fp32 of standard ONNX operators alone, for other runtimes than onnxruntime.
         task: text-classification, token-classification, question-answering, feature-extraction or fill-mask (default:
-            a RUN's own; for an encoder's folder feature-extraction; for a .keras file text-classification).
+            a RUN's own; for an encoder's folder the one that it was fine-tuned for, else feature-extraction; for a
+            .keras file text-classification).
         tokenizer: The tokenizer.json that the model was trained with (.keras only).
         labels: Names of the classes by commas, in the order of the model's scores (.keras only).
         multi_label: A text can have several labels (.keras only).
