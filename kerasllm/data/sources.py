@@ -22,7 +22,7 @@ class DataConfig:
     """Which labelled texts, and what is done to them before they become tokens."""
 
     source: str
-    """builtin:reviews, tfds:NAME/CONFIG, or a file or folder: csv, tsv, jsonl, parquet, txt (each also .gz)."""
+    """builtin:reviews, tfds:NAME/CONFIG, or a file or folder: csv, tsv, jsonl, parquet, txt, conll, json (also .gz)."""
     text_column: str | None = None
     """The column of texts, where its name can't be guessed."""
     pair_column: str | None = None
