@@ -1,4 +1,5 @@
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ SHORT = "the cat sleeps in the barn ."
 LONG = " ".join(["the cat sleeps in the barn ."] * 4) + " the old dog sleeps ."
 
 
+small = cache(small_encoder)
+
+
 def questions(*rows):
     """Rows of question, context and the texts of its answers, each where it first occurs."""
     answers = [tuple(TrueAnswer(text, context.find(text)) for text in texts) for _, context, texts in rows]
@@ -33,9 +37,7 @@ def questions(*rows):
 def task(*rows, encoder=None, **head):
     split = questions(*rows)
     dataset = QuestionDataset(name="farm", splits={"train": split, "validation": split})
-    return AnsweringTask(
-        dataset, encoder or small_encoder(), AnsweringHead(**head), BatchConfig(batch_size=2), max_length=16
-    )
+    return AnsweringTask(dataset, encoder or small(), AnsweringHead(**head), BatchConfig(batch_size=2), max_length=16)
 
 
 def told(made):
@@ -103,7 +105,7 @@ def test_the_loss_is_the_mean_of_both_cross_entropies_over_what_may_be_the_answe
 
 @pytest.mark.parametrize("architecture", ["bert", "distilbert"])
 def test_the_report_s_loss_is_that_of_training_and_training_has_the_same_weights(architecture):
-    made = task(("cow", SHORT, ["cat"]), ("hen", LONG, []), encoder=small_encoder(architecture))
+    made = task(("cow", SHORT, ["cat"]), ("hen", LONG, []), encoder=small(architecture))
     model = made.build()
     trained = made.training_model(model)
     assert [each.path for each in trained.weights] == [each.path for each in model.weights]
@@ -137,7 +139,7 @@ def test_a_question_without_room_and_wrong_settings_are_refused():
     with pytest.raises(ValueError, match=r"Shorten the question\. It is example 1 of the train split of farm"):
         task(("the cow " * 8, SHORT, []))
     with pytest.raises(ValueError, match="positions"):
-        AnsweringTask(None, small_encoder(), AnsweringHead(), BatchConfig(), max_length=33)
+        AnsweringTask(None, small(), AnsweringHead(), BatchConfig(), max_length=33)
     for wrong in ({"stride": -1}, {"max_answer": 0}, {"dropout": 1.0}):
         with pytest.raises(ValueError, match="Received: "):
             AnsweringHead(**wrong)

@@ -1,4 +1,5 @@
 import json
+from functools import cache
 
 import keras
 import numpy as np
@@ -25,6 +26,9 @@ from .small import ANIMALS, PLACES, small_encoder, small_tokenizer
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 LABELS = ("O", "B-animal", "I-animal", "B-place", "I-place")
 INDEX = {label: number for number, label in enumerate(LABELS)}
+
+
+small = cache(small_encoder)
 
 
 def labelled(text, *spans):
@@ -67,7 +71,7 @@ def long_split():
 def long_task(**options):
     split = long_split()
     dataset = TaggedDataset(name="farm", labels=LABELS, splits={"train": split, "validation": split})
-    return TaggingTask(dataset, small_encoder(), TaggingHead(), BatchConfig(batch_size=2), max_length=16, **options)
+    return TaggingTask(dataset, small(), TaggingHead(), BatchConfig(batch_size=2), max_length=16, **options)
 
 
 def test_long_texts_are_read_in_windows_and_merged_for_the_score(monkeypatch):
@@ -98,7 +102,7 @@ def test_every_word_of_every_window_is_asked_for_and_nothing_else():
 def test_spans_that_no_model_can_find_are_noted():
     split = TaggedSplit(["the catdog"], [(Span("animal", 4, 7),)])
     dataset = TaggedDataset(name="farm", labels=LABELS, splits={"train": split, "validation": split})
-    task = TaggingTask(dataset, small_encoder(), TaggingHead(), BatchConfig(), max_length=16)
+    task = TaggingTask(dataset, small(), TaggingHead(), BatchConfig(), max_length=16)
     assert task.notes == tuple(
         f"1 of 1 {name} spans cut words of the tokenizer: no model can find them." for name in ("train", "validation")
     )
