@@ -86,4 +86,4 @@ def _parse(line: str, number: int, file: Path) -> Any:
         raise ValueError(
             f"A line of {file} must be a JSON string or object. Received: something else in line {number}."
         )
-    return value["text"] if isinstance(value, dict) and set(value) == {"text"} else value
+    return value

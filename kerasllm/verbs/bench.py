@@ -70,7 +70,12 @@ def _inputs(served: Any, tokens: int, file: Path | None) -> list[Any]:
     if file is None:
         return sample_inputs(served, tokens=tokens, count=64)
     inputs = read_inputs((), file, pair=getattr(served, "pair", False))
-    return [as_input(served, entry) if isinstance(entry, str) else entry for entry in inputs]
+    return [as_input(served, entry) if isinstance(entry, str) else entry for entry in map(_plain, inputs)]
+
+
+def _plain(entry: Any) -> Any:
+    """The text of an object that has no more to ask."""
+    return entry["text"] if isinstance(entry, dict) and "text" in entry and "text_pair" not in entry else entry
 
 
 def _numbers(name: str, text: str) -> list[int]:

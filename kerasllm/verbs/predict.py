@@ -56,19 +56,19 @@ def predict(
     served = load(bundle, variant=variant, threads=threads, providers=providers)
     task, pair = served.graph.task, getattr(served, "pair", False)
     _check(task, question, top_k, out, json)
-    inputs = read_inputs(texts, file, pair=pair)
+    entries = [_named(entry) for entry in read_inputs(texts, file, pair=pair)]
     if question is not None:
-        inputs = [{"question": question, "context": entry} for entry in inputs]
-    _check_inputs(inputs, _KEYS["pair" if pair else task])
+        entries = [{"question": question, "context": entry.get("text")} for entry in entries]
+    inputs = _inputs(entries, _PARTS["pair" if pair else task])
     if task == "feature-extraction":
-        _embed(served(inputs), inputs, out)
+        _embed(served(inputs), entries, out)
         return
     options = {"top_k": _TOP_K[task] if top_k is None else top_k} if task in _TOP_K else {}
     key, lines = _RESULTS[task]
-    for entry, answer in zip(inputs, served(inputs, **options), strict=True):
+    for entry, answer in zip(entries, served(inputs, **options), strict=True):
         answers = answer if isinstance(answer, list) else [answer]
         if json:
-            print(_json({**_named(entry), key: answers}))
+            print(_json({**entry, key: answers}))
         else:
             print(*lines(entry, answers), sep="\n")
 
@@ -85,19 +85,6 @@ def _check(task: str, question: str | None, top_k: int | None, out: Path | None,
         raise ValueError("Vectors are printed with --json or written with --out FILE.npy: ask for one of the two.")
 
 
-def _check_inputs(inputs: Sequence[Any], keys: tuple[str, ...]) -> None:
-    """Refuses inputs that lack a part that the task needs, or have another."""
-    for number, entry in enumerate(inputs, 1):
-        named = _named(entry)
-        if set(named) != set(keys):
-            cure = " Give one with --question." if keys[0] == "question" and isinstance(entry, str) else ""
-            raise ValueError(
-                f"An input must have {' and '.join(keys)}. Received: {', '.join(named)}, as number {number}.{cure}"
-            )
-        if not all(isinstance(part, str) for part in named.values()):
-            raise ValueError(f"The parts of an input must be strings. Received: others, in number {number}.")
-
-
 def _named(entry: Any) -> dict[str, Any]:
     """An input by the names of its parts."""
     if isinstance(entry, tuple):
@@ -105,36 +92,50 @@ def _named(entry: Any) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {"text": entry}
 
 
-def _embed(vectors: Any, texts: Sequence[Any], out: Path | None) -> None:
+def _inputs(entries: Sequence[dict[str, Any]], parts: tuple[str, ...]) -> list[Any]:
+    """Of each entry what the task reads; entries of a file may have more, such as an id."""
+    for number, entry in enumerate(entries, 1):
+        if not all(isinstance(entry.get(part), str) for part in parts):
+            cure = " Give it with --question." if "question" in parts and "question" not in entry else ""
+            raise ValueError(
+                f"An input must have {' and '.join(parts)}, all of them strings. "
+                f"Received: {', '.join(entry) or 'nothing'}, as number {number}.{cure}"
+            )
+    if parts == ("text",):
+        return [entry["text"] for entry in entries]
+    return [{part: entry[part] for part in parts} for entry in entries]
+
+
+def _embed(vectors: Any, entries: Sequence[dict[str, Any]], out: Path | None) -> None:
     """Prints vectors as JSON lines, or writes them to a file."""
     import numpy as np
 
     if out is None:
-        for text, vector in zip(texts, vectors, strict=True):
-            print(_json({"text": text, "embedding": vector.tolist()}))
+        for entry, vector in zip(entries, vectors, strict=True):
+            print(_json({**entry, "embedding": vector.tolist()}))
         return
     with replace_file(out) as temporary, temporary.open("wb") as file:
         np.save(file, vectors, allow_pickle=False)
 
 
-def _label_lines(entry: Any, scores: list[dict[str, Any]]) -> list[str]:
+def _label_lines(entry: dict[str, Any], scores: list[dict[str, Any]]) -> list[str]:
     """The label and score, tab-separated, then the text: easy to read and to cut."""
     best = "\t".join(f"{each['label']}\t{each['score']:.4f}" for each in scores)
-    return ["\t".join([best, *_named(entry).values()])]
+    return ["\t".join([best, *(entry[part] for part in _PARTS["pair"] if part in entry)])]
 
 
-def _entity_lines(entry: Any, entities: list[dict[str, Any]]) -> list[str]:
+def _entity_lines(entry: dict[str, Any], entities: list[dict[str, Any]]) -> list[str]:
     """The text, then a line an entity: its name, score, place and words."""
     found = [f"  {e['entity_group']}\t{e['score']:.4f}\t{e['start']}-{e['end']}\t{e['word']}" for e in entities]
-    return [entry, *found]
+    return [entry["text"], *found]
 
 
-def _answer_lines(entry: Any, answers: list[dict[str, Any]]) -> list[str]:
+def _answer_lines(entry: dict[str, Any], answers: list[dict[str, Any]]) -> list[str]:
     """A line an answer: its words, score and place, then the question."""
     return [f"{a['answer']}\t{a['score']:.4f}\t{a['start']}-{a['end']}\t{entry['question']}" for a in answers]
 
 
-def _filling_lines(entry: Any, fillings: list[Any]) -> list[str]:
+def _filling_lines(entry: dict[str, Any], fillings: list[Any]) -> list[str]:
     """A line a token: it, its score, and the text with it; masks one after the other."""
     flat = [each for mask in fillings for each in (mask if isinstance(mask, list) else [mask])]
     return [f"{each['token_str']}\t{each['score']:.4f}\t{each['sequence']}" for each in flat]
@@ -147,7 +148,7 @@ def _json(document: dict[str, Any]) -> str:
 # How many answers there are where nobody says.
 _TOP_K = {"text-classification": 1, "question-answering": 1, "fill-mask": 5}
 # The parts of an input.
-_KEYS = {
+_PARTS = {
     "text-classification": ("text",),
     "pair": ("text", "text_pair"),
     "token-classification": ("text",),
@@ -156,7 +157,7 @@ _KEYS = {
     "fill-mask": ("text",),
 }
 # Task to the key of its result in JSON, and to the lines that people read.
-_RESULTS: dict[str, tuple[str, Callable[[Any, Any], list[str]]]] = {
+_RESULTS: dict[str, tuple[str, Callable[[dict[str, Any], list[Any]], list[str]]]] = {
     "text-classification": ("labels", _label_lines),
     "token-classification": ("entities", _entity_lines),
     "question-answering": ("answers", _answer_lines),

@@ -30,7 +30,7 @@ def test_lines_of_a_file_or_of_standard_input(tmp_path, monkeypatch):
 def test_json_lines_are_strings_and_objects(tmp_path):
     file = tmp_path / "asked.jsonl"
     file.write_text('"a\\nb"\n{"text": "c"}\n{"question": "q", "context": "d"}\n')
-    assert read_inputs([], file) == ["a\nb", "c", {"question": "q", "context": "d"}]
+    assert read_inputs([], file) == ["a\nb", {"text": "c"}, {"question": "q", "context": "d"}]
     assert read_inputs([], file, pair=True)[0] == "a\nb"  # JSON lines say themselves what they are
 
 

@@ -7,7 +7,16 @@ import sys
 import numpy as np
 import pytest
 
-from ..serving.handmade import write_embedder, write_filler, write_reader, write_tagger
+from ..serving.handmade import (
+    mean_graph,
+    piece_table,
+    piece_tokenizer,
+    write_bundle,
+    write_embedder,
+    write_filler,
+    write_reader,
+    write_tagger,
+)
 
 TEXTS = ["good film", "bad"]
 
@@ -83,6 +92,18 @@ def bundles(tmp_path_factory):
     return {name: make(folder / name) for name, make in makers.items()}
 
 
+def test_pairs(command, tmp_path):
+    graph = mean_graph(piece_table(2, ada=[0, 9], met=[9, 0]))
+    folder = write_bundle(tmp_path / "b", {"fp32": graph}, tokenizer=piece_tokenizer(), settings={"pair": True})
+    result = command("predict", folder, "ada", "in", "met", "who")
+    assert [line.split("\t")[::2] for line in result.out.splitlines()] == [["positive", "ada"], ["negative", "met"]]
+    assert result.out.splitlines()[0].endswith("\tada\tin")
+    (tmp_path / "pairs.tsv").write_text("ada\tin\n")
+    answer = json.loads(command("predict", folder, "--file", tmp_path / "pairs.tsv", "--json").out)
+    assert (answer["text"], answer["text_pair"]) == ("ada", "in")
+    assert "two by two" in command("predict", folder, "ada").err
+
+
 def test_entities(command, bundles):
     result = command("predict", bundles["tags"], "ada who met alan", "met")
     assert [line.split("\t")[::2] for line in result.out.splitlines()] == [
@@ -96,9 +117,9 @@ def test_answers_to_one_question_or_to_those_of_a_file(command, bundles, tmp_pat
     result = command("predict", bundles["reader"], "--question", "who ?", "in ada met alan", "paris")
     assert [line.split("\t")[::2] for line in result.out.splitlines()] == [["ada met alan", "3-15"], ["paris", "0-5"]]
     file = tmp_path / "asked.jsonl"
-    file.write_text('{"question": "who ?", "context": "in paris"}\n')
+    file.write_text('{"id": 7, "question": "who ?", "context": "in paris"}\n')
     answer = json.loads(command("predict", bundles["reader"], "--file", file, "--json", "--top-k", 2).out)
-    assert answer["question"] == "who ?"
+    assert (answer["id"], answer["question"]) == (7, "who ?")
     assert [each["answer"] for each in answer["answers"]] == ["paris", "in paris"]
 
 
@@ -124,13 +145,17 @@ def test_vectors_as_json_or_in_a_file(command, bundles, tmp_path):
         ("tags", ["ada", "--top-k", "2"], "--top-k has no meaning"),
         ("tags", ["ada", "--question", "who"], "--question is for question-answering"),
         ("tags", ["ada", "--out", "x.npy"], "--out is for feature-extraction"),
-        ("reader", ["ada"], "must have question and context. Received: text, as number 1. Give one with --question"),
+        (
+            "reader",
+            ["ada"],
+            "must have question and context, all of them strings. Received: text, as number 1. Give it with --question",
+        ),
         ("reader", ["ada", "--question", "who", "--top-k", "0"], "at least 1"),
         ("vectors", ["ada"], "--json or written with --out"),
         ("vectors", ["ada", "--json", "--out", "x.npy"], "ask for one of the two"),
         ("masks", ["ada"], "must hold the mask"),
-        ("tags", ["--file", "objects.jsonl"], "must have text. Received: other, as number 1"),
-        ("reader", ["--file", "numbers.jsonl"], "must be strings"),
+        ("tags", ["--file", "objects.jsonl"], "must have text, all of them strings. Received: other, as number 1"),
+        ("reader", ["--file", "numbers.jsonl"], "Received: question, context, as number 1."),
     ],
 )
 def test_bad_requests_of_each_task(command, bundles, tmp_path, monkeypatch, name, words, says):
