@@ -47,6 +47,8 @@ def test_a_span_has_every_word_that_the_tokenizer_makes_of_it():
     assert labelled("cat.dog house", ("animal", 0, 7), ("place", 8, 13)) == [
         ("cat", "B-animal"), (".", "I-animal"), ("dog", "I-animal"), ("house", "B-place")
     ]  # fmt: skip
+    assert labelled("cat.dog", ("animal", 4, 7)) == [("cat", "O"), (".", "O"), ("dog", "B-animal")]
+    assert labelled("cat.dog", ("animal", 0, 3)) == [("cat", "B-animal"), (".", "O"), ("dog", "O")]
 
 
 def test_a_span_within_a_word_has_the_word_and_the_first_of_two():
