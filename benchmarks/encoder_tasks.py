@@ -70,7 +70,7 @@ JOBS = {
         title="SQuAD 1.1, a seventh of it",
         about="12,992 of the 87,599 training questions, and 3,760 validation questions, of which 850 have one true "
         "answer instead of several: scores do not compare with those of the whole set. One standard error is about "
-        "0.8 points. The best epoch is chosen on the same questions.",
+        "0.8 points.",
         head=AnsweringHead(),
         max_length=384,
         batch_size=16,
@@ -124,7 +124,7 @@ def head(job: Job, name: str, limit: int | None) -> str:
     frozen = ", the table of token embeddings frozen" if job.tuning.freeze_embeddings else ""
     return (
         f"# {job.title}\n\n{command}, with {ENCODER}. Batches of {job.batch_size} of at most {job.max_length} tokens, "
-        f"{tuned} and cosine{frozen}, one seed. Untuned but for two tries of the learning rate. {job.about}\n\n"
+        f"{tuned} and cosine{frozen}, one seed, nothing tuned. {job.about}\n\n"
     )
 
 

@@ -4,6 +4,7 @@ Source: BERT (Devlin et al. 2019, sections 4.2 and 4.3). That there is no answer
 so is the answer of a window that the true one does not lie in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +137,7 @@ class AnsweringTask(Task):
             found.append(answer_entry(context, context_offsets(encoding), best[0])["answer"] if best else "")
         return {"loss": _mean_loss(tokens, outputs), **answer_metrics(given.answers, found)}
 
-    def _windowed(self, split: str) -> Any:
+    def _windowed(self, split: str) -> Iterator[tuple[Encoding, list[Window]]]:
         given, where = self._dataset.splits[split], f"the {split} split of {self._dataset.name}"
         pairs = list(zip(given.questions, given.contexts, strict=True))
         return windowed(self.tokenizer, pairs, self.max_length, self.head.stride, where)

@@ -4,7 +4,7 @@ What is labelled is a word as the tokenizer's pre-tokenizer cuts it, since that 
 first piece has the label, the others are not asked for (Devlin et al. 2019, BERT, section 5.3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +115,7 @@ class TaggingTask(Task):
             found.append(as_spans(read_entities(text, encoding, merged, self.labels)))
         return {"loss": _mean_loss(tokens.labels, np.concatenate(logits)), **self._scores(given, found)}
 
-    def _windowed(self, split: str) -> Any:
+    def _windowed(self, split: str) -> Iterator[tuple[Encoding, list[Window]]]:
         where = f"the {split} split of {self._dataset.name}"
         return windowed(self.tokenizer, self._dataset.splits[split].texts, self.max_length, STRIDE, where)
 
