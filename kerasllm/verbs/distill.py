@@ -30,7 +30,7 @@ def distill(
     batches: Annotated[BatchConfig, Parameter(name="*", group="Batches")] = BatchConfig(),  # noqa: B008 (frozen)
     training: Annotated[TrainingConfig, Parameter(name="*", group="Training")] = TrainingConfig(),  # noqa: B008 (frozen)
 ) -> None:
-    """Fit a small student on labelled texts and on what a larger teacher says of them; writes a RUN folder.
+    """Fit a small student on what a larger teacher says of labelled texts; writes a RUN folder.
 
     For instance:
 
