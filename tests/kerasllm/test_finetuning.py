@@ -82,8 +82,8 @@ def test_the_head_says_the_task(data, tmp_path):
     training = FinetuningConfig(epochs=1)
     run = finetune(**settings(data, head=EmbeddingHead(), training=training), out=tmp_path / "run")
     assert run.config["task"] == "feature-extraction"
-    assert read_history(run.path / "history.csv")[0]["validation_spearman"] == pytest.approx(
-        run.metrics["validation"]["spearman"]
+    assert read_history(run.path / "history.csv")[0]["validation_accuracy"] == pytest.approx(
+        run.metrics["validation"]["accuracy"]
     )
 
 

@@ -22,8 +22,12 @@ def test_the_best_epoch_has_the_best_score_then_the_lowest_loss_then_comes_first
     assert best_epoch([row(1, 0.8, 0.5), row(2, 0.9, 0.9), row(3, 0.85, 0.4)]) == 2
     assert best_epoch([row(1, 0.9, 0.5), row(2, 0.9, 0.4), row(3, 0.9, 0.6)]) == 2
     assert best_epoch([row(1, 0.9, 0.5), row(2, 0.9, 0.5)]) == 1
-    multi = [{"epoch": 1, "validation_loss": 1.0, score_column(True): 0.3}]
-    assert best_epoch(multi) == 1
+
+
+def test_the_score_is_the_validation_column_that_is_no_loss():
+    assert score_column(row(1, 0.8, 0.5)) == "validation_accuracy"
+    rows = [{"epoch": epoch, "validation_loss": 1.0, "validation_f1": score} for epoch, score in ((1, 0.3), (2, 0.4))]
+    assert best_epoch(rows) == 2
 
 
 def test_rows_come_back_from_the_file_exactly(tmp_path):
