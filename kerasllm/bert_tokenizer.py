@@ -11,7 +11,7 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from .tokenizer import PAD, UNK, TokenizerConfig, train_tokenizer
+from .tokenizer import PAD, UNK, TokenizerConfig, load_tokenizer, train_tokenizer
 
 CLS, SEP, MASK = "[CLS]", "[SEP]", "[MASK]"
 SPECIAL = (PAD, UNK, CLS, SEP, MASK)  # ids 0 to 4 of a trained one
@@ -36,6 +36,11 @@ def train_bert_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Token
     tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate((*SPECIAL, *words))}, unk_token=UNK))
     tokenizer.normalizer = trained.normalizer
     return _complete(tokenizer)
+
+
+def make_pieces(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
+    """The tokenizer of an encoder from scratch: loaded if `config` names a file, else trained on the texts."""
+    return load_tokenizer(config.file) if config.file else train_bert_tokenizer(texts, config)
 
 
 def read_vocabulary(path: Path, **options: Any) -> Tokenizer:

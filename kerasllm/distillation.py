@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from .bert_tokenizer import train_bert_tokenizer
+from .bert_tokenizer import make_pieces
 from .classifier import ClassifierConfig, build_classifier
 from .data.batches import BatchConfig
 from .data.cleaning import clean
@@ -16,14 +16,15 @@ from .data.columns import TEXT_NAMES
 from .data.dataset import Split, TextDataset
 from .data.files import read_table, read_text
 from .data.sources import DataConfig, load_dataset
-from .encoder import PRESETS, Encoder, EncoderConfig, open_encoder
+from .encoder import EncoderConfig
 from .extras import require
 from .run import Run
+from .starting import check_out, start_encoder, start_tokenizer
 from .tasks.classification import ClassificationHead, encoder_classifier
 from .tasks.distillation import DistillationConfig, DistillationTask
 from .teacher import Teacher, open_teacher
-from .tokenizer import TokenizerConfig, load_tokenizer, make_tokenizer, vocab_size
-from .training import TrainingConfig, check_out, fit_task, say, tokenizer_for
+from .tokenizer import TokenizerConfig, make_tokenizer, vocab_size
+from .training import TrainingConfig, fit_task, say
 from .vectors import initial_vectors
 
 
@@ -170,11 +171,15 @@ def _student(
     """The student's tokenizer, what builds it for a number of classes, and whether it takes `token_type_ids`."""
     theirs = distillation.tokenizer == "teacher"
     if isinstance(student, EncoderConfig):
-        encoder = _encoder(teacher if theirs else None, student, tokenizer, texts, out, resume=resume)
+        encoder = start_encoder(
+            student, out, lambda: teacher.tokenizer if theirs else make_pieces(texts, tokenizer), resume=resume
+        )
         encoder.check_length(tokenizer.max_length)
         head = ClassificationHead()
         return encoder.tokenizer, lambda classes: encoder_classifier(encoder, head, classes), encoder.segments
-    found = tokenizer_for(out, lambda: teacher.tokenizer if theirs else make_tokenizer(texts, tokenizer), resume=resume)
+    found = start_tokenizer(
+        out, lambda: teacher.tokenizer if theirs else make_tokenizer(texts, tokenizer), resume=resume
+    )
     vectors = None
     if distillation.teacher_vectors:
         vectors = teacher.word_vectors(student.embedding_dim)
@@ -183,24 +188,3 @@ def _student(
         say(f"{share:.1%} of the vocabulary is in {student.vectors}.")
     size = vocab_size(found)
     return found, lambda classes: build_classifier(student, vocab_size=size, classes=classes, vectors=vectors), False
-
-
-def _encoder(
-    teacher: Teacher | None,
-    config: EncoderConfig,
-    tokenizer: TokenizerConfig,
-    texts: Sequence[str],
-    out: Path,
-    *,
-    resume: bool,
-) -> Encoder:
-    """A student's encoder; one from scratch reads the teacher's tokens, or else WordPieces of the texts."""
-    if config.encoder not in PRESETS:
-        return open_encoder(config)
-
-    def make() -> Tokenizer:
-        if teacher:
-            return teacher.tokenizer
-        return load_tokenizer(tokenizer.file) if tokenizer.file else train_bert_tokenizer(texts, tokenizer)
-
-    return open_encoder(config, tokenizer_for(out, make, resume=resume))

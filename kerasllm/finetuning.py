@@ -5,25 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from tokenizers import Tokenizer
-
-from .bert_tokenizer import train_bert_tokenizer
+from .bert_tokenizer import make_pieces
 from .data.batches import BatchConfig
 from .data.dataset import TextDataset
 from .data.pairs import PairDataset, load_pairs
 from .data.questions import QuestionDataset, load_questions
 from .data.sources import DataConfig, load_dataset
 from .data.tagged import TaggedDataset, load_tagged
-from .encoder import PRESETS, Encoder, EncoderConfig, open_encoder
+from .encoder import Encoder, EncoderConfig
 from .extras import require
 from .run import Run
+from .starting import check_out, start_encoder
 from .tasks.answering import AnsweringHead, AnsweringTask
 from .tasks.classification import ClassificationHead, ClassificationTask, encoder_classifier
 from .tasks.embedding import EmbeddingHead, EmbeddingTask
 from .tasks.tagging import TaggingHead, TaggingTask
 from .tasks.task import Task
-from .tokenizer import TokenizerConfig, load_tokenizer
-from .training import TrainingConfig, check_out, fit_task, tokenizer_for
+from .tokenizer import TokenizerConfig
+from .training import TrainingConfig, fit_task
 from .tuning import TuningConfig
 
 Head = ClassificationHead | TaggingHead | AnsweringHead | EmbeddingHead
@@ -82,26 +81,13 @@ def finetune(
     require("train", "keras").utils.set_random_seed(training.seed)  # draws the weights of an encoder from scratch
     kind = _KINDS[type(head)]
     dataset = kind.read(data)
-    opened = _open(encoder, tokenizer, lambda: kind.texts(dataset), out, resume=resume)
+    opened = start_encoder(encoder, out, lambda: make_pieces(kind.texts(dataset), tokenizer), resume=resume)
     opened.check_length(tokenizer.max_length)
     task = kind.task(dataset, opened, head, batches, tokenizer.max_length, training)
     if isinstance(task, AnsweringTask):
         head = task.head  # what it left to the data is decided
     sections = {"data": data, "tokenizer": tokenizer, "encoder": encoder, "head": head, "batches": batches}
     return fit_task(task, training, out, sections, tuning=tuning, resume=resume, overwrite=overwrite)
-
-
-def _open(
-    config: EncoderConfig, tokenizer: TokenizerConfig, texts: Callable[[], Iterable[str]], out: Path, *, resume: bool
-) -> Encoder:
-    """The encoder; one from scratch with WordPieces of the texts."""
-    if config.encoder not in PRESETS:
-        return open_encoder(config)
-
-    def make() -> Tokenizer:
-        return load_tokenizer(tokenizer.file) if tokenizer.file else train_bert_tokenizer(texts(), tokenizer)
-
-    return open_encoder(config, tokenizer_for(out, make, resume=resume))
 
 
 class _Kind(NamedTuple):

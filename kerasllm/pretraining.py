@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .bert_tokenizer import train_bert_tokenizer
+from .bert_tokenizer import make_pieces
 from .data.masking import MaskingConfig
 from .data.running_text import RunningTextConfig, read_documents
-from .encoder import PRESETS, EncoderConfig, open_encoder
+from .encoder import EncoderConfig
 from .extras import require
 from .run import Run
+from .starting import check_out, start_encoder
 from .tasks.masking import MaskingTask
-from .tokenizer import TokenizerConfig, load_tokenizer
-from .training import TrainingConfig, check_out, fit_task, tokenizer_for
+from .tokenizer import TokenizerConfig
+from .training import TrainingConfig, fit_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +65,8 @@ def pretrain(
     check_out(out, resume=resume, overwrite=overwrite)
     documents = read_documents(texts)
     require("train", "keras").utils.set_random_seed(training.seed)  # draws the weights of an encoder from scratch
-    if encoder.encoder in PRESETS:
-        passages = [passage for document in documents["train"] for passage in document]
-        found = tokenizer_for(
-            out,
-            lambda: load_tokenizer(tokenizer.file) if tokenizer.file else train_bert_tokenizer(passages, tokenizer),
-            resume=resume,
-        )
-        opened = open_encoder(encoder, found)
-    else:
-        opened = open_encoder(encoder)
+    passages = (passage for document in documents["train"] for passage in document)
+    opened = start_encoder(encoder, out, lambda: make_pieces(passages, tokenizer), resume=resume)
     task = MaskingTask(
         documents,
         opened,

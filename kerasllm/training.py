@@ -8,13 +8,11 @@ weights and scores: batches are a pure function of (seed, epoch), and a checkpoi
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-from tokenizers import Tokenizer
 
 from . import __version__
 from .atomic import new_folder, replace_file
@@ -23,13 +21,13 @@ from .classifier import ClassifierConfig, build_classifier
 from .console import console
 from .data.batches import BatchConfig
 from .data.sources import DataConfig, load_dataset
-from .extras import require
 from .history import Row, best_epoch, log_row, read_history, score_column, show_row, write_history
 from .plots import save_curves
 from .run import RUN_FORMAT, Run, check_format, to_settings
+from .starting import check_out, start_tokenizer
 from .tasks.classification import ClassificationTask
 from .tasks.task import Task
-from .tokenizer import TokenizerConfig, load_tokenizer, make_tokenizer, save_tokenizer, vocab_size
+from .tokenizer import TokenizerConfig, make_tokenizer, save_tokenizer, vocab_size
 from .tuning import TuningConfig
 from .vectors import initial_vectors
 
@@ -140,7 +138,7 @@ def train(
     """
     check_out(out, resume=resume, overwrite=overwrite)
     dataset = load_dataset(data)
-    found = tokenizer_for(out, lambda: make_tokenizer(dataset.splits["train"].texts, tokenizer), resume=resume)
+    found = start_tokenizer(out, lambda: make_tokenizer(dataset.splits["train"].texts, tokenizer), resume=resume)
     table = None
     if model.vectors:
         table, share = initial_vectors(model.vectors, found, model.embedding_dim, training.seed)
@@ -203,22 +201,6 @@ def fit_task(
     _fit(run, task, training, tuning or TuningConfig())
     _finish(run, task)
     return run
-
-
-def check_out(out: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuses a folder that holds something, before any work is done for it; and a machine without TensorFlow."""
-    require("train", "tensorflow")
-    if not (resume or overwrite) and Path(out).is_dir() and any(Path(out).iterdir()):
-        raise FileExistsError(
-            f"A new run needs a new or empty folder. Received: {out}. Name another one, or go on with --resume, "
-            "or replace it with --overwrite."
-        )
-
-
-def tokenizer_for(out: Path, make: Callable[[], Tokenizer], *, resume: bool) -> Tokenizer:
-    """The tokenizer of the run in `out` if it is to go on, else a new one."""
-    path = Path(out) / "tokenizer.json"
-    return load_tokenizer(path) if resume and path.is_file() else make()
 
 
 def _settings(task: Task, sections: Mapping[str, Any]) -> dict[str, Any]:
