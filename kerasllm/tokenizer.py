@@ -14,7 +14,8 @@ from tokenizers import Encoding, Regex, Tokenizer, decoders, models, normalizers
 from .atomic import replace_file
 
 PAD, UNK = "[PAD]", "[UNK]"  # ids 0 and 1 in every tokenizer trained here
-_PADS = (PAD, "<pad>", "<PAD>", "<|pad|>", "<|endoftext|>")  # the last: GPT-2 has no other special token
+# Decoders often have no token of their own for it; padding is never seen, so any that they have will do.
+_PADS = (PAD, "<pad>", "<PAD>", "<|pad|>", "<|endoftext|>", "<|end_of_text|>", "</s>")
 _UNKS = (UNK, "<unk>", "<UNK>")
 
 
@@ -62,7 +63,7 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> Tokenizer:
     Returns:
         A tokenizer with [PAD] at id 0 and [UNK] at id 1, that neither pads nor truncates.
     """
-    return _KINDS[config.kind]([_well_formed(text) for text in texts], config)
+    return _KINDS[config.kind]([well_formed(text) for text in texts], config)
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -140,7 +141,7 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> list[
     _truncate(tokenizer, max_length)
     unknown = unk_id(tokenizer)
     empty = [pad_id(tokenizer) if unknown is None else unknown]
-    encodings = tokenizer.encode_batch_fast([_well_formed(text) for text in texts])
+    encodings = tokenizer.encode_batch_fast([well_formed(text) for text in texts])
     return [np.array(encoding.ids or empty, np.int32) for encoding in encodings]
 
 
@@ -285,7 +286,7 @@ def _truncate(tokenizer: Tokenizer, max_length: int, pairs: bool = False) -> Non
 
 
 def _clean(text: str | tuple[str, str]) -> str | tuple[str, str]:
-    return _well_formed(text) if isinstance(text, str) else (_well_formed(text[0]), _well_formed(text[1]))
+    return well_formed(text) if isinstance(text, str) else (well_formed(text[0]), well_formed(text[1]))
 
 
 def _first_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
@@ -293,7 +294,7 @@ def _first_id(tokenizer: Tokenizer, names: Sequence[str]) -> int | None:
     return next((number for number in ids if number is not None), None)
 
 
-def _well_formed(text: str) -> str:
+def well_formed(text: str) -> str:
     """Lone surrogates (half a character, as in some JSON) replaced, which UTF-8 and `tokenizers` refuse."""
     if text.isascii():
         return text
