@@ -78,6 +78,10 @@ class Run:
 
     def load_model(self) -> Any:
         """The best epoch's `keras.Model`, loaded in safe mode: no code from the file is run."""
+        if self.task == "text-generation":  # KerasHub's configurations forget parts, so a decoder is built anew
+            from .decoder import load_causal_lm
+
+            return load_causal_lm(self)
         keras = require("train", "keras")
         return keras.saving.load_model(self.path / "model.keras", compile=False, safe_mode=True)
 
