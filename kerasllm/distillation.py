@@ -17,7 +17,6 @@ from .data.dataset import Split, TextDataset
 from .data.files import read_table, read_text
 from .data.sources import DataConfig, load_dataset
 from .encoder import EncoderConfig
-from .extras import require
 from .run import Run
 from .starting import check_out, start_encoder, start_tokenizer
 from .tasks.classification import ClassificationHead, encoder_classifier
@@ -78,7 +77,6 @@ def distill(
     check_out(out, resume=resume, overwrite=overwrite)
     if training.balance_classes:
         raise ValueError("`balance_classes` is for labels alone. Received: it for a student. Leave it off.")
-    require("train", "keras").utils.set_random_seed(training.seed)  # draws the weights of an encoder from scratch
     master = open_teacher(teacher)
     dataset, logits = _taught(master, load_dataset(data), distillation.unlabelled)
     texts = dataset.splits["train"]
@@ -171,9 +169,8 @@ def _student(
     """The student's tokenizer, what builds it for a number of classes, and whether it takes `token_type_ids`."""
     theirs = distillation.tokenizer == "teacher"
     if isinstance(student, EncoderConfig):
-        encoder = start_encoder(
-            student, out, lambda: teacher.tokenizer if theirs else make_pieces(texts, tokenizer), resume=resume
-        )
+        pieces = lambda: teacher.tokenizer if theirs else make_pieces(texts, tokenizer)  # noqa: E731
+        encoder = start_encoder(student, out, pieces, resume=resume, seed=seed)
         encoder.check_length(tokenizer.max_length)
         head = ClassificationHead()
         return encoder.tokenizer, lambda classes: encoder_classifier(encoder, head, classes), encoder.segments

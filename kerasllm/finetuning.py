@@ -13,7 +13,6 @@ from .data.questions import QuestionDataset, load_questions
 from .data.sources import DataConfig, load_dataset
 from .data.tagged import TaggedDataset, load_tagged
 from .encoder import Encoder, EncoderConfig
-from .extras import require
 from .run import Run
 from .starting import check_out, start_encoder
 from .tasks.answering import AnsweringHead, AnsweringTask
@@ -78,10 +77,11 @@ def finetune(
         TrainingError: The loss is no number any more; the epochs before are kept.
     """
     check_out(out, resume=resume, overwrite=overwrite)
-    require("train", "keras").utils.set_random_seed(training.seed)  # draws the weights of an encoder from scratch
     kind = _KINDS[type(head)]
     dataset = kind.read(data)
-    opened = start_encoder(encoder, out, lambda: make_pieces(kind.texts(dataset), tokenizer), resume=resume)
+    opened = start_encoder(
+        encoder, out, lambda: make_pieces(kind.texts(dataset), tokenizer), resume=resume, seed=training.seed
+    )
     opened.check_length(tokenizer.max_length)
     task = kind.task(dataset, opened, head, batches, tokenizer.max_length, training)
     if isinstance(task, AnsweringTask):
@@ -115,6 +115,7 @@ def _classification(
         segments=encoder.segments,
         label_smoothing=training.label_smoothing,
         balance_classes=training.balance_classes,
+        hide=head.hide,
         seed=training.seed,
     )
 

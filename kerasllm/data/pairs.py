@@ -10,6 +10,7 @@ from .cleaning import clean
 from .columns import PAIR_NAMES
 from .files import Table
 from .sources import DataConfig, read_tables
+from .splits import held_out, limited, require_train, with_validation
 
 _NAMES = (
     *PAIR_NAMES,
@@ -17,7 +18,6 @@ _NAMES = (
     *(("query", "document"), ("query", "passage")),
 )
 _SCORE_NAMES = ("score", "similarity", "similarity_score", "relatedness", "relatedness_score")
-_VALIDATION_SHARE = 10  # one training pair in so many becomes validation where a source has none
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,14 @@ def load_pairs(config: DataConfig) -> PairDataset:
     """
     notes: list[str] = []
     splits = {name: _split(table, name, config, notes) for name, table in read_tables(config).items()}
-    if "train" not in splits:
-        raise FileNotFoundError(
-            f"Data to train on must have a training split. Received: {config.source} with {', '.join(splits)}."
-        )
+    require_train(splits, config.source)
     if len({split.scores is None for split in splits.values()}) > 1:
         raise ValueError(f"All splits must have scores, or none. Received: {config.source}, where only some have them.")
     if "validation" not in splits:
-        splits = _carve_validation(splits, config.seed, notes)
-    return PairDataset(_limited(splits, config), tuple(notes))
+        drawn = held_out(range(len(splits["train"])), config.seed)
+        notes.append(f"Took {drawn.sum():,} of {len(drawn):,} training pairs for validation: there is no such split.")
+        splits = with_validation(splits, drawn)
+    return PairDataset(limited(splits, config), tuple(notes))
 
 
 def load_pairs_for_evaluation(config: DataConfig) -> dict[str, PairSplit]:
@@ -111,15 +110,7 @@ def load_pairs_for_evaluation(config: DataConfig) -> dict[str, PairSplit]:
         ValueError: As for `load_pairs`.
     """
     tables = read_tables(config, lone_split="test")
-    return _limited({name: _split(table, name, config, []) for name, table in tables.items()}, config)
-
-
-def _limited(splits: dict[str, PairSplit], config: DataConfig) -> dict[str, PairSplit]:
-    """At most `config.limit` pairs of each split, drawn by the seed."""
-    if config.limit is None:
-        return splits
-    random = np.random.default_rng(config.seed)
-    return {name: split.take(np.sort(random.permutation(len(split))[: config.limit])) for name, split in splits.items()}
+    return limited({name: _split(table, name, config, []) for name, table in tables.items()}, config)
 
 
 def _split(table: Table, name: str, config: DataConfig, notes: list[str]) -> PairSplit:
@@ -174,15 +165,3 @@ def _scores(table: Table, config: DataConfig, where: str) -> np.ndarray | None:
     if not np.isfinite(scores).all():
         raise ValueError(f"Scores must be finite. Received: {column} of {where}, where one is not.")
     return scores
-
-
-def _carve_validation(splits: dict[str, PairSplit], seed: int, notes: list[str]) -> dict[str, PairSplit]:
-    """Moves a tenth of the training pairs, at least one, to a validation split."""
-    train = splits["train"]
-    if len(train) < 2:
-        raise ValueError(f"Training needs a pair besides those of validation. Received: {len(train)} in all.")
-    order = np.random.default_rng(seed).permutation(len(train))
-    count = max(1, len(train) // _VALIDATION_SHARE)
-    notes.append(f"Took {count:,} of {len(train):,} training pairs for validation: the source has no such split.")
-    held_out, kept = np.sort(order[:count]), np.sort(order[count:])
-    return {**splits, "train": train.take(kept), "validation": train.take(held_out)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from .files import Table
 from .sources import DataConfig, read_tables
-from .splits import held_out, limited, overlap_notes, refuse_unread
+from .splits import held_out, limited, overlap_notes, refuse_unread, require_train, with_validation
 
 _COLUMNS = {"question": ("question", "query"), "context": ("context", "passage", "paragraph"), "answers": ("answers",)}
 
@@ -97,19 +97,14 @@ def load_questions(config: DataConfig) -> QuestionDataset:
     """
     notes: list[str] = []
     splits = _read(config, "train", notes)
-    if "train" not in splits:
-        raise FileNotFoundError(
-            f"Data to train on must have a training split. Received: {config.source} with {', '.join(splits)}."
-        )
+    require_train(splits, config.source)
     splits["train"] = _answerable(splits["train"], config, notes)
     if "validation" not in splits:
         train = splits["train"]
         drawn = held_out(train.contexts, config.seed)
-        rest = {name: split for name, split in splits.items() if name != "train"}
-        parts = {"train": train.take(np.flatnonzero(~drawn)), "validation": train.take(np.flatnonzero(drawn))}
-        splits = {**parts, **rest}
+        splits = with_validation(splits, drawn)
         notes.append(f"Took {drawn.sum():,} of {len(train):,} training questions, on other contexts, for validation.")
-    splits = _limited(splits, config)
+    splits = limited(splits, config)
     asked = {name: list(zip(split.questions, split.contexts, strict=True)) for name, split in splits.items()}
     return QuestionDataset(name=config.source, splits=splits, notes=(*notes, *overlap_notes(asked)))
 
@@ -125,15 +120,8 @@ def load_questions_for_evaluation(config: DataConfig) -> QuestionDataset:
         ValueError: As for `load_questions`.
     """
     notes: list[str] = []
-    splits = _limited(_read(config, "test", notes), config)
+    splits = limited(_read(config, "test", notes), config)
     return QuestionDataset(name=config.source, splits=splits, notes=tuple(notes))
-
-
-def _limited(splits: dict[str, QuestionSplit], config: DataConfig) -> dict[str, QuestionSplit]:
-    if config.limit is None:
-        return splits
-    rows = limited({name: len(split) for name, split in splits.items()}, config.limit, config.seed)
-    return {name: split.take(rows[name]) for name, split in splits.items()}
 
 
 def _answerable(train: QuestionSplit, config: DataConfig, notes: list[str]) -> QuestionSplit:

@@ -12,9 +12,8 @@ from .columns import Examples, as_labels, examples, in_order
 from .dataset import Split, TextDataset
 from .files import Table, read_folder, read_table
 from .reviews import reviews
+from .splits import VALIDATION_SHARE, limited, require_train, with_validation
 from .tfds import read_tfds
-
-_VALIDATION_SHARE = 10  # one training example in so many becomes validation where a source has none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,8 @@ def load_dataset(config: DataConfig) -> TextDataset:
         )
     if "validation" not in dataset.splits:
         dataset = _carve_validation(dataset, config.seed)
-    dataset = _report_overlap(_limited(dataset, config), config.drop_overlap)
+    dataset = replace(dataset, splits=limited(dataset.splits, config))
+    dataset = _report_overlap(dataset, config.drop_overlap)
     splits = {**dataset.splits, "train": augment(dataset.splits["train"], config.augmentation, config.seed)}
     return replace(dataset, splits=splits)
 
@@ -97,7 +97,7 @@ def load_for_evaluation(config: DataConfig, labels: Sequence[str], multi_label: 
         ValueError: It holds a label that the model doesn't know, or can't be used as it is.
     """
     dataset = _read(config, lone_split="test", labels=tuple(labels), multi_label=multi_label)
-    return _limited(dataset, config)
+    return replace(dataset, splits=limited(dataset.splits, config))
 
 
 def _read(
@@ -112,10 +112,7 @@ def _read(
             found[split] = given
     called = next(iter(found.values())).called if found else {}
     if not labels:
-        if "train" not in found:
-            raise FileNotFoundError(
-                f"Data to train on must have a training split. Received: {config.source} with {', '.join(found)}."
-            )
+        require_train(found, config.source)
         multi_label = any(given.several for given in found.values())
         labels = tuple(called.get(name, name) for name in in_order(found["train"].classes))
     splits = {
@@ -179,26 +176,9 @@ def _carve_validation(dataset: TextDataset, seed: int) -> TextDataset:
     classes = train.labels.argmax(axis=1) if dataset.multi_label else train.labels
     by_class = np.lexsort((chance, classes))
     drawn = np.zeros(len(train), bool)
-    drawn[by_class[min(_VALIDATION_SHARE, len(train)) - 1 :: _VALIDATION_SHARE]] = True
-    splits = {
-        "train": train.take(np.flatnonzero(~drawn)),
-        "validation": train.take(np.flatnonzero(drawn)),
-        **{name: split for name, split in dataset.splits.items() if name != "train"},
-    }
+    drawn[by_class[min(VALIDATION_SHARE, len(train)) - 1 :: VALIDATION_SHARE]] = True
     note = f"Took {drawn.sum():,} of {len(train):,} training examples for validation: the source has no such split."
-    return replace(dataset, splits=splits, notes=(*dataset.notes, note))
-
-
-def _limited(dataset: TextDataset, config: DataConfig) -> TextDataset:
-    """At most `config.limit` examples of each split, drawn by the seed, in their order."""
-    if config.limit is None:
-        return dataset
-    random = np.random.default_rng(config.seed)
-    splits = {
-        name: split.take(np.sort(random.permutation(len(split))[: config.limit]))
-        for name, split in dataset.splits.items()
-    }
-    return replace(dataset, splits=splits)
+    return replace(dataset, splits=with_validation(dataset.splits, drawn), notes=(*dataset.notes, note))
 
 
 def _report_overlap(dataset: TextDataset, drop: bool) -> TextDataset:

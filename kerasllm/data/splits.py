@@ -1,15 +1,30 @@
 """What every kind of example needs of its splits: a validation split where there is none, a limit, known overlap."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from .sources import DataConfig
+if TYPE_CHECKING:
+    from .sources import DataConfig
 
 VALIDATION_SHARE = 10  # one training example in so many becomes validation where a source has none
 
 
-def refuse_unread(config: DataConfig) -> None:
+class Examples(Protocol):
+    """Examples of any kind."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def take(self, rows: np.ndarray) -> Any:
+        """Those at the indices `rows`, in that order."""
+
+
+Split = TypeVar("Split", bound=Examples)
+
+
+def refuse_unread(config: "DataConfig") -> None:
     """Raises ValueError for settings that only labelled texts have: here they would change nothing, silently."""
     given = {
         "label_separator": config.label_separator,
@@ -48,19 +63,32 @@ def held_out(groups: Sequence[Hashable], seed: int) -> np.ndarray:
     return drawn[[numbers[group] for group in groups]]
 
 
-def limited(counts: Mapping[str, int], limit: int, seed: int) -> dict[str, np.ndarray]:
-    """At most `limit` examples of each split, drawn by the seed.
+def require_train(names: Iterable[str], source: str) -> None:
+    """Raises FileNotFoundError where the training split is not among a source's."""
+    if "train" not in names:
+        raise FileNotFoundError(
+            f"Data to train on must have a training split. Received: {source} with {', '.join(names)}."
+        )
+
+
+def with_validation(splits: Mapping[str, Split], drawn: np.ndarray) -> dict[str, Split]:
+    """The splits, with the drawn examples of "train" as "validation".
 
     Args:
-        counts: Split to its number of examples.
-        limit: Most of them.
-        seed: Draws them.
-
-    Returns:
-        Split to the rows that stay, int64 [examples], in their order.
+        splits: Split to its examples.
+        drawn: bool [training examples].
     """
-    random = np.random.default_rng(seed)
-    return {name: np.sort(random.permutation(count)[:limit]) for name, count in counts.items()}
+    train = splits["train"]
+    parts = {"train": train.take(np.flatnonzero(~drawn)), "validation": train.take(np.flatnonzero(drawn))}
+    return {**parts, **{name: split for name, split in splits.items() if name != "train"}}
+
+
+def limited(splits: Mapping[str, Split], config: "DataConfig") -> dict[str, Split]:
+    """At most `config.limit` examples of each split, drawn by the seed, in their order; all without a limit."""
+    if config.limit is None:
+        return dict(splits)
+    random = np.random.default_rng(config.seed)
+    return {name: each.take(np.sort(random.permutation(len(each))[: config.limit])) for name, each in splits.items()}
 
 
 def overlap_notes(examples: Mapping[str, Sequence[Hashable]]) -> list[str]:

@@ -17,7 +17,7 @@ from ..serving.spans import OUTSIDE, Span, bio_spans, trim
 from .columns import TEXT_NAMES
 from .files import Table
 from .sources import DataConfig, read_tables
-from .splits import held_out, limited, overlap_notes, refuse_unread
+from .splits import held_out, limited, overlap_notes, refuse_unread, require_train, with_validation
 
 _TEXT_COLUMNS = ("tokens", "words", *TEXT_NAMES)
 _LABEL_COLUMNS = ("tags", "ner_tags", "spans", "entities", "slots", "labels")
@@ -100,18 +100,13 @@ def load_tagged(config: DataConfig) -> TaggedDataset:
     """
     notes: list[str] = []
     splits = _read(config, "train", notes)
-    if "train" not in splits:
-        raise FileNotFoundError(
-            f"Data to train on must have a training split. Received: {config.source} with {', '.join(splits)}."
-        )
+    require_train(splits, config.source)
     if "validation" not in splits:
         train = splits["train"]
         drawn = held_out(train.texts, config.seed)
-        rest = {name: split for name, split in splits.items() if name != "train"}
-        parts = {"train": train.take(np.flatnonzero(~drawn)), "validation": train.take(np.flatnonzero(drawn))}
-        splits = {**parts, **rest}
+        splits = with_validation(splits, drawn)
         notes.append(f"Took {drawn.sum():,} of {len(train):,} training texts for validation: there is no such split.")
-    splits = _limited(splits, config)
+    splits = limited(splits, config)
     names = sorted({span.name for spans in splits["train"].spans for span in spans})
     if not names:
         raise ValueError(f"Data to train on must hold a span. Received: {config.source}, where every word is outside.")
@@ -133,7 +128,7 @@ def load_tagged_for_evaluation(config: DataConfig, labels: Sequence[str]) -> Tag
         ValueError: As for `load_tagged`, or a span has a name that the model does not know.
     """
     notes: list[str] = []
-    splits = _limited(_read(config, "test", notes), config)
+    splits = limited(_read(config, "test", notes), config)
     _check_names(splits, labels, config)
     return TaggedDataset(name=config.source, labels=tuple(labels), splits=splits, notes=tuple(notes))
 
@@ -141,13 +136,6 @@ def load_tagged_for_evaluation(config: DataConfig, labels: Sequence[str]) -> Tag
 def span_names(labels: Iterable[str]) -> tuple[str, ...]:
     """The names that BIO labels speak of, each once, in their order."""
     return tuple(dict.fromkeys(label.split("-", 1)[-1] for label in labels if label != OUTSIDE))
-
-
-def _limited(splits: dict[str, TaggedSplit], config: DataConfig) -> dict[str, TaggedSplit]:
-    if config.limit is None:
-        return splits
-    rows = limited({name: len(split) for name, split in splits.items()}, config.limit, config.seed)
-    return {name: split.take(rows[name]) for name, split in splits.items()}
 
 
 def _check_names(splits: Mapping[str, TaggedSplit], labels: Sequence[str], config: DataConfig) -> None:

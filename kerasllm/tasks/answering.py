@@ -12,7 +12,7 @@ import numpy as np
 from tokenizers import Encoding
 
 from ..answer_metrics import answer_metrics
-from ..data.batches import BatchConfig, batches, steps
+from ..data.batches import BatchConfig
 from ..data.questions import QuestionDataset, TrueAnswer
 from ..data.tokens import TokenSplit
 from ..data.windows import joined, windowed
@@ -21,11 +21,11 @@ from ..serving.spans import trim
 from ..serving.windows import Window
 from ..token_outputs import token_outputs
 from ..tokenizer import pad_id
-from .task import Task
+from .heads import check_share, dense_head
+from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..encoder import Encoder
 
@@ -51,11 +51,10 @@ class AnsweringHead:
         for name, least in (("stride", 0), ("max_answer", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` must be at least {least}. Received: {getattr(self, name)}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+        check_share("dropout", self.dropout)
 
 
-class AnsweringTask(Task):
+class AnsweringTask(TokenizedTask):
     """Questions on contexts, and an encoder that says of every token whether the answer starts or ends there.
 
     Attributes:
@@ -114,18 +113,6 @@ class AnsweringTask(Task):
         """`ends_cross_entropy`."""
         return ends_cross_entropy
 
-    def steps(self) -> int:
-        """Batches in a pass over the training windows."""
-        return steps(self._tokens["train"], self._batches)
-
-    def tokens(self) -> int:
-        """Tokens in a pass over the training windows, padding not counted."""
-        return int(self._tokens["train"].offsets[-1])
-
-    def batches(self, epoch: int) -> "tf.data.Dataset":
-        """Training batches from an epoch on, without end; labels are int32 [batch, sequence], as `answer_labels`."""
-        return batches(self._tokens["train"], self._batches, training=True, seed=self._seed, epoch=epoch)
-
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
         """What `answer_metrics` returns, and "loss": the mean over the windows."""
         tokens, given = self._tokens[split], self._dataset.splits[split]
@@ -168,9 +155,7 @@ def answering_model(encoder: "Encoder", dropout: float = 0.1) -> "keras.Model":
 
     inputs = encoder.inputs()
     states = encoder.hidden_state(encoder.backbone(), inputs)
-    states = keras.layers.Dropout(dropout, name="head_dropout")(states)
-    initializer = keras.initializers.TruncatedNormal(stddev=0.02)  # as the encoder's own layers
-    ends = keras.layers.Dense(2, kernel_initializer=initializer, name="ends")(states)
+    ends = dense_head(states, 2, dropout=dropout, name="ends")
     return keras.Model(inputs, {"start_logits": ends[..., 0], "end_logits": ends[..., 1]}, name="encoder_reader")
 
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from tokenizers import Tokenizer
 
-from ..data.batches import BatchConfig, balanced_weights, batches, steps
+from ..data.batches import BatchConfig, balanced_weights, batches
 from ..data.dataset import TextDataset
-from ..data.tokens import TokenSplit, token_cache
+from ..data.tokens import token_cache
 from ..metrics import activate, classification_metrics
 from ..run import predict_logits
+from .heads import check_share, dense_head
+from .hiding import hide_tokens
 from .pooling import pool
-from .task import Task
+from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
@@ -30,13 +31,15 @@ class ClassificationHead:
     """What stands for the text: the mean of its tokens' states, or the first token's."""
     dropout: float = 0.1
     """Share of the pooled state that is dropped in training, 0 to 1."""
+    hide: float = 0.0
+    """Share of the tokens that training shows as [MASK], 0 to 1: less is learned by heart."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+        check_share("dropout", self.dropout)
+        check_share("hide", self.hide)
 
 
-class ClassificationTask(Task):
+class ClassificationTask(TokenizedTask):
     """Labelled texts, and any model that gives each of them a logit a class."""
 
     name = "text-classification"
@@ -52,9 +55,10 @@ class ClassificationTask(Task):
         segments: bool = False,
         label_smoothing: float = 0.0,
         balance_classes: bool = False,
+        hide: float = 0.0,
         seed: int = 0,
     ):
-        """Ties data and model together; nothing is tokenized before it is needed.
+        """Tokenizes the texts.
 
         Args:
             dataset: The labelled texts.
@@ -65,6 +69,7 @@ class ClassificationTask(Task):
             segments: Whether the model takes `token_type_ids`.
             label_smoothing: Share of certainty that goes from the true label to all of them, 0 to 1.
             balance_classes: Weigh the examples so that every class counts the same.
+            hide: Share of the tokens that training shows as [MASK], 0 to below 1.
             seed: Draws the order of examples.
 
         Raises:
@@ -72,18 +77,23 @@ class ClassificationTask(Task):
         """
         if balance_classes and dataset.multi_label:
             raise ValueError("`balance_classes` needs one class an example. Received: multi-label data. Leave it off.")
-        self.build = build  # type: ignore[method-assign]
+        self._build, self._hide = build, hide
         self.tokenizer, self.max_length = tokenizer, max_length
         self.labels, self.multi_label = dataset.labels, dataset.multi_label
         self.score = "f1" if dataset.multi_label else "accuracy"
         self.examples = {name: len(split) for name, split in dataset.splits.items()}
         self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
-        self._dataset, self._batches, self._segments, self._seed = dataset, batches, segments, seed
+        self._tokens = token_cache(dataset, tokenizer, max_length, segments=segments)
+        self._batches, self._seed = batches, seed
         self._smoothing, self._balance = label_smoothing, balance_classes
 
     def build(self) -> "keras.Model":
         """A fresh classifier."""
-        raise NotImplementedError  # each task has its own
+        return self._build()
+
+    def training_model(self, model: "keras.Model") -> "keras.Model":
+        """The model itself, or one that does not see every token."""
+        return hide_tokens(model, self.tokenizer, self._hide) if self._hide else model
 
     def loss(self) -> Any:
         """Cross-entropy with label smoothing: of a softmax, or of each class's sigmoid if multi-label."""
@@ -99,18 +109,12 @@ class ClassificationTask(Task):
 
         return cross_entropy
 
-    def steps(self) -> int:
-        """Batches in a pass over the training split."""
-        return steps(self._tokens["train"], self._batches)
-
-    def tokens(self) -> int:
-        """Tokens in a pass over the training split, padding not counted."""
-        return int(self._tokens["train"].offsets[-1])
-
     def batches(self, epoch: int) -> "tf.data.Dataset":
-        """Training batches from an epoch on, without end."""
+        """Training batches from an epoch on, without end; a third item weighs the examples if classes are balanced."""
+        if not self._balance:
+            return super().batches(epoch)
         split = self._tokens["train"]
-        weights = balanced_weights(split.labels, len(self.labels)).tolist() if self._balance else None
+        weights = balanced_weights(split.labels, len(self.labels)).tolist()
         return batches(split, self._batches, training=True, seed=self._seed, epoch=epoch, class_weights=weights)
 
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
@@ -119,10 +123,6 @@ class ClassificationTask(Task):
         probabilities = activate(predict_logits(model, tokens), self.multi_label)
         scores = classification_metrics(tokens.labels, probabilities, self.labels, self.multi_label)
         return scores | ({"f1": scores["micro"]["f1"]} if self.multi_label else {})
-
-    @cached_property
-    def _tokens(self) -> dict[str, TokenSplit]:
-        return token_cache(self._dataset, self.tokenizer, self.max_length, segments=self._segments)
 
 
 def encoder_classifier(encoder: "Encoder", head: ClassificationHead, classes: int) -> "keras.Model":
@@ -141,7 +141,5 @@ def encoder_classifier(encoder: "Encoder", head: ClassificationHead, classes: in
     inputs = encoder.inputs()
     states = encoder.hidden_state(encoder.backbone(), inputs)
     pooled = pool(states, inputs["attention_mask"], head.pooling)
-    pooled = keras.layers.Dropout(head.dropout, name="head_dropout")(pooled)
-    initializer = keras.initializers.TruncatedNormal(stddev=0.02)  # as the encoder's own layers
-    logits = keras.layers.Dense(classes, kernel_initializer=initializer, name="logits")(pooled)
+    logits = dense_head(pooled, classes, dropout=head.dropout, name="logits")
     return keras.Model(inputs, logits, name="encoder_classifier")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..similarity import pair_metrics
 from ..tokenizer import encode, pad_id
 from .pair_losses import negatives_ranking, similarity_order
 from .pooling import pool
-from .task import Task
+from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,7 @@ class EmbeddingHead:
             raise ValueError(f"`temperature` must be above 0. Received: {self.temperature}.")
 
 
-class EmbeddingTask(Task):
+class EmbeddingTask(TokenizedTask):
     """Pairs of texts, and an encoder whose vectors say which belong together, or how alike they are."""
 
     name = "feature-extraction"
@@ -54,7 +54,7 @@ class EmbeddingTask(Task):
         max_length: int,
         seed: int = 0,
     ):
-        """Ties data and encoder together; nothing is tokenized before it is needed.
+        """Tokenizes the pairs: two rows each, labelled as `batches` says.
 
         Args:
             dataset: The pairs.
@@ -74,6 +74,7 @@ class EmbeddingTask(Task):
         self.fingerprint, self.notes = dataset.fingerprint, dataset.notes
         self._dataset, self._encoder, self._head = dataset, encoder, head
         self._batches, self._seed = batches, seed
+        self._tokens = {name: self._tokenized(split) for name, split in dataset.splits.items()}
 
     def build(self) -> "keras.Model":
         """A fresh `embedding_model`."""
@@ -95,10 +96,6 @@ class EmbeddingTask(Task):
     def steps(self) -> int:
         """Batches in a pass over the training pairs."""
         return -(-self.examples["train"] // self._batches.batch_size)
-
-    def tokens(self) -> int:
-        """Tokens in a pass over the training pairs, padding not counted."""
-        return int(self._tokens["train"].offsets[-1])
 
     def batches(self, epoch: int) -> "tf.data.Dataset":
         """Training batches from an epoch on, without end.
@@ -132,11 +129,6 @@ class EmbeddingTask(Task):
             for rows in [(2 * batch[:, None] + [0, 1]).reshape(-1)]
         ]
         return {**pair_metrics(vectors[::2], vectors[1::2], pairs), "loss": float(np.mean(losses))}
-
-    @cached_property
-    def _tokens(self) -> dict[str, TokenSplit]:
-        """Two rows a pair, labelled as `batches` says."""
-        return {name: self._tokenized(split) for name, split in self._dataset.splits.items()}
 
     def _tokenized(self, split: PairSplit) -> TokenSplit:
         texts = [text for pair in zip(split.firsts, split.seconds, strict=True) for text in pair]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from ..data.batches import BatchConfig, batches, steps
+from ..data.batches import BatchConfig
 from ..data.tagged import TaggedDataset, TaggedSplit, span_names
 from ..data.tokens import TokenSplit
 from ..data.windows import joined, windowed
@@ -22,11 +22,11 @@ from ..serving.windows import STRIDE, Window, merge_windows
 from ..span_metrics import as_spans, span_metrics
 from ..token_outputs import token_outputs
 from ..tokenizer import pad_id
-from .task import Task
+from .heads import check_share, dense_head
+from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..encoder import Encoder
 
@@ -39,11 +39,10 @@ class TaggingHead:
     """Share of each token's state that is dropped in training, 0 to 1."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+        check_share("dropout", self.dropout)
 
 
-class TaggingTask(Task):
+class TaggingTask(TokenizedTask):
     """Texts with named spans, and an encoder that gives every token a logit a label."""
 
     name = "token-classification"
@@ -92,18 +91,6 @@ class TaggingTask(Task):
     def loss(self) -> Any:
         """`token_cross_entropy` with label smoothing."""
         return lambda labels, logits: token_cross_entropy(labels, logits, self._smoothing)
-
-    def steps(self) -> int:
-        """Batches in a pass over the training split."""
-        return steps(self._tokens["train"], self._batches)
-
-    def tokens(self) -> int:
-        """Tokens in a pass over the training split, padding not counted."""
-        return int(self._tokens["train"].offsets[-1])
-
-    def batches(self, epoch: int) -> "tf.data.Dataset":
-        """Training batches from an epoch on, without end; labels are int32 [batch, sequence], -1 not asked for."""
-        return batches(self._tokens["train"], self._batches, training=True, seed=self._seed, epoch=epoch)
 
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
         """What `span_metrics` returns, and "loss": the mean over the words of the windows."""
@@ -154,9 +141,7 @@ def tagging_model(encoder: "Encoder", head: TaggingHead, labels: int) -> "keras.
 
     inputs = encoder.inputs()
     states = encoder.hidden_state(encoder.backbone(), inputs)
-    states = keras.layers.Dropout(head.dropout, name="head_dropout")(states)
-    initializer = keras.initializers.TruncatedNormal(stddev=0.02)  # as the encoder's own layers
-    logits = keras.layers.Dense(labels, kernel_initializer=initializer, name="logits")(states)
+    logits = dense_head(states, labels, dropout=head.dropout, name="logits")
     return keras.Model(inputs, logits, name="encoder_tagger")
 
 

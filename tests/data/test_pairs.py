@@ -60,7 +60,7 @@ def test_named_columns(tmp_path):
     [
         ([{"text": "a"}], {}, "--pair-column"),
         ([{"text1": "a", "text2": ""}], {}, "every text is empty"),
-        ([{"text1": "a", "text2": "b"}], {}, "a pair besides"),
+        ([{"text1": "a", "text2": "b"}], {}, "another example beside"),
         ([{"text1": "a", "text2": 3}], {}, "must be strings"),
         ([{"text1": "a", "text2": "b", "score": "high"}], {}, "must be numbers"),
         ([{"text1": "a", "text2": "b", "score": "nan"}], {}, "must be finite"),

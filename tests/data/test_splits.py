@@ -3,7 +3,12 @@ import pytest
 
 from kerasllm.data.augmentation import AugmentationConfig
 from kerasllm.data.sources import DataConfig
-from kerasllm.data.splits import held_out, limited, overlap_notes, refuse_unread
+from kerasllm.data.splits import held_out, limited, overlap_notes, refuse_unread, require_train, with_validation
+from kerasllm.data.tagged import TaggedSplit
+
+
+def _numbers(count):
+    return TaggedSplit([str(number) for number in range(count)], [()] * count)
 
 
 def test_a_tenth_of_the_groups_is_held_out_and_none_is_cut():
@@ -24,11 +29,26 @@ def test_one_group_cannot_be_split():
 
 
 def test_a_limit_draws_rows_in_their_order():
-    rows = limited({"train": 100, "validation": 3}, 5, seed=0)
-    assert len(rows["train"]) == 5
-    assert rows["validation"].tolist() == [0, 1, 2]
-    assert (np.diff(rows["train"]) > 0).all()
-    assert rows["train"].tolist() != [0, 1, 2, 3, 4]
+    splits = {"train": _numbers(100), "validation": _numbers(3)}
+    few = limited(splits, DataConfig(source="x", limit=5))
+    rows = [int(text) for text in few["train"].texts]
+    assert len(rows) == 5
+    assert few["validation"].texts == ["0", "1", "2"]
+    assert rows == sorted(rows) != [0, 1, 2, 3, 4]
+    assert limited(splits, DataConfig(source="x")) == splits
+
+
+def test_drawn_examples_become_the_validation_split():
+    splits = with_validation({"train": _numbers(4), "test": _numbers(1)}, np.array([False, True, False, True]))
+    assert [*splits] == ["train", "validation", "test"]
+    assert splits["train"].texts == ["0", "2"]
+    assert splits["validation"].texts == ["1", "3"]
+
+
+def test_a_source_without_training_examples_is_refused():
+    require_train(["test", "train"], "x")
+    with pytest.raises(FileNotFoundError, match="Received: x with test, dev"):
+        require_train(["test", "dev"], "x")
 
 
 def test_overlap_is_counted_in_the_other_splits():

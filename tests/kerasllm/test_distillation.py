@@ -23,14 +23,6 @@ STUDENT = ClassifierConfig(encoder="mlp", embedding_dim=4, units=6)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Where caches go, in place of ~/.cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
 def films(tmp_path_factory):
     """Sixty films, where "good" and "bad" decide, but every fourth label says the opposite; and a validation split."""
     folder = tmp_path_factory.mktemp("films")
@@ -43,7 +35,7 @@ def films(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def teacher(home, films, tmp_path_factory):
+def teacher(films, tmp_path_factory):
     """A run whose answers are set by hand: "good" is yes, whatever the labels say; its labels are in another order."""
     from kerasllm.training import train
 

@@ -18,16 +18,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A quick run on the built-in reviews."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield train(
-            DataConfig(source="builtin:reviews", limit=120),
-            TokenizerConfig(max_length=12),
-            ClassifierConfig(encoder="lstm", embedding_dim=8, units=8, pooling="max"),
-            BatchConfig(),
-            TrainingConfig(epochs=1),
-            tmp_path_factory.mktemp("runs") / "reviews",
-        )
+    return train(
+        DataConfig(source="builtin:reviews", limit=120),
+        TokenizerConfig(max_length=12),
+        ClassifierConfig(encoder="lstm", embedding_dim=8, units=8, pooling="max"),
+        BatchConfig(),
+        TrainingConfig(epochs=1),
+        tmp_path_factory.mktemp("runs") / "reviews",
+    )
 
 
 def test_a_run_scores_as_it_did_when_it_was_trained(run):

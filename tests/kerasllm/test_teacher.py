@@ -20,15 +20,7 @@ TEXTS = Split(["good film", "a bad one, really bad", "neither"], np.zeros(3, np.
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Where caches go, in place of ~/.cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def run(home, tmp_path_factory):
+def run(tmp_path_factory):
     """A classifier of films, trained for an epoch."""
     folder = tmp_path_factory.mktemp("teacher")
     lines = "".join(f"{label}\t{label} film number {number}\n" for number in range(10) for label in ("bad", "good"))
@@ -83,7 +75,7 @@ def test_word_vectors_keep_what_sets_words_apart(run):
         teacher.word_vectors(9)
 
 
-def test_a_bundle_answers_with_its_scores_but_tells_no_more(home, tmp_path):
+def test_a_bundle_answers_with_its_scores_but_tells_no_more(tmp_path):
     folder = write_bundle(tmp_path / "bundle")
     teacher = open_teacher(folder)
     texts = Split(["very good film", "bad"], np.zeros(2, np.int64))

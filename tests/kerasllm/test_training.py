@@ -23,14 +23,6 @@ JOB = Path(__file__).with_name("training_job.py")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Where token caches go, in place of ~/.cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Eighty films, where "good" and "bad" decide, with a validation and a test split."""
     folder = tmp_path_factory.mktemp("films")
@@ -46,7 +38,7 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(data, home, tmp_path_factory):
+def whole(data, tmp_path_factory):
     """A run that nothing interrupted."""
     return run_job(data, tmp_path_factory.mktemp("whole") / "run")
 
@@ -97,7 +89,7 @@ def test_a_run_learns_and_holds_everything_that_it_promises(whole):
     assert whole.labels == ("bad", "good")
 
 
-def test_killed_in_epoch_two_it_goes_on_to_the_same_end(data, home, tmp_path):
+def test_killed_in_epoch_two_it_goes_on_to_the_same_end(data, tmp_path):
     died = job(data, tmp_path / "run", "--encoder", "gru", "--die-in", 2)
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert latest_checkpoint(tmp_path / "run" / "checkpoints").epoch == 1
@@ -108,7 +100,7 @@ def test_killed_in_epoch_two_it_goes_on_to_the_same_end(data, home, tmp_path):
     assert_same(resumed, run_job(data, tmp_path / "whole", "gru"))
 
 
-def test_stopped_between_any_two_files_it_goes_on_to_the_same_end(whole, data, home, tmp_path, monkeypatch):
+def test_stopped_between_any_two_files_it_goes_on_to_the_same_end(whole, data, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     for step, epoch in (("save_checkpoint", 1), ("save_curves", 1), ("write_history", 3), ("_finish", 3)):
         real = getattr(training_module, step)
@@ -129,19 +121,19 @@ def test_stopped_between_any_two_files_it_goes_on_to_the_same_end(whole, data, h
     assert_same(run_job(data, folder, resume=True), whole)
 
 
-def test_resuming_a_finished_run_changes_nothing(whole, data, home):
+def test_resuming_a_finished_run_changes_nothing(whole, data):
     before = {path: path.stat().st_mtime_ns for path in whole.path.rglob("*")}
     run_job(data, whole.path, resume=True)
     assert {path: path.stat().st_mtime_ns for path in whole.path.rglob("*")} == before
 
 
-def test_resuming_with_nothing_there_starts(data, home, tmp_path):
+def test_resuming_with_nothing_there_starts(data, tmp_path):
     changed = settings(data)
     changed["training"] = TrainingConfig(epochs=1)
     assert train(**changed, out=tmp_path / "run", resume=True).finished
 
 
-def test_other_settings_and_other_data_are_not_gone_on_with(whole, data, home, tmp_path):
+def test_other_settings_and_other_data_are_not_gone_on_with(whole, data, tmp_path):
     changed = settings(data)
     changed["training"] = dataclasses.replace(changed["training"], learning_rate=0.5)
     with pytest.raises(ValueError, match=r"training\.learning_rate = 0\.5, where .* has 0\.02"):
@@ -154,14 +146,14 @@ def test_other_settings_and_other_data_are_not_gone_on_with(whole, data, home, t
     config.write_text(content)
 
 
-def test_a_folder_in_use_is_refused_unless_it_may_be_replaced(data, home, tmp_path):
+def test_a_folder_in_use_is_refused_unless_it_may_be_replaced(data, tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="--resume"):
         run_job(data, tmp_path)
     assert (tmp_path / "mine.txt").exists()
 
 
-def test_a_loss_that_is_no_number_stops_with_the_last_good_state(data, home, tmp_path, monkeypatch):
+def test_a_loss_that_is_no_number_stops_with_the_last_good_state(data, tmp_path, monkeypatch):
     from kerasllm import fitting
 
     real = fitting.Trainer.epoch
@@ -179,7 +171,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(data, home, tmp
     assert latest_checkpoint(tmp_path / "run" / "checkpoints").epoch == 1
 
 
-def test_it_stops_when_no_better_epoch_comes_and_keeps_the_best(data, home, tmp_path):
+def test_it_stops_when_no_better_epoch_comes_and_keeps_the_best(data, tmp_path):
     changed = settings(data)
     changed["training"] = TrainingConfig(epochs=50, patience=2, learning_rate=0.05)
     run = train(**changed, out=tmp_path / "run")
@@ -189,7 +181,7 @@ def test_it_stops_when_no_better_epoch_comes_and_keeps_the_best(data, home, tmp_
     assert run.metrics["validation"]["loss"] == pytest.approx(rows[best_epoch(rows) - 1]["validation_loss"], rel=1e-5)
 
 
-def test_many_labels_class_weights_and_vectors(home, tmp_path):
+def test_many_labels_class_weights_and_vectors(tmp_path):
     """One small run through the other branches."""
     (tmp_path / "vectors.txt").write_text("good 1 0 0 0\nbad -1 0 0 0\n")
     table = tmp_path / "films.csv"
@@ -211,7 +203,7 @@ def test_many_labels_class_weights_and_vectors(home, tmp_path):
     assert not (tmp_path / "weighted").exists()
 
 
-def test_two_devices_train_as_one(data, home, tmp_path):
+def test_two_devices_train_as_one(data, tmp_path):
     done = job(data, tmp_path / "run", "--devices", 2)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "MirroredStrategy"

@@ -49,17 +49,13 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn():
     np.testing.assert_allclose(distillation_loss(*tensors, config, False), 0, atol=1e-5)
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """Where token caches go, in place of ~/.cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+TEXTS = ["a b", "b a c", "c", "a a"]
 
 
 def make_task(units=3, states=None, **settings):
-    texts = ["a b", "b a c", "c", "a a"]
-    splits = {"train": Split(texts, np.array([0, 1, 1, 0])), "validation": Split(["a"], np.array([0]))}
+    splits = {"train": Split(TEXTS, np.array([0, 1, 1, 0])), "validation": Split(["a"], np.array([0]))}
     dataset = TextDataset(name="letters", labels=("no", "yes"), multi_label=False, splits=splits)
-    tokenizer = train_tokenizer(texts, TokenizerConfig())
+    tokenizer = train_tokenizer(TEXTS, TokenizerConfig())
     config = ClassifierConfig(encoder="mlp", embedding_dim=4, units=units)
     logits = np.arange(8, dtype=np.float32).reshape(4, 2)
     return DistillationTask(
@@ -74,21 +70,21 @@ def make_task(units=3, states=None, **settings):
     )
 
 
-def test_every_text_meets_its_own_answers(home):
+def test_every_text_meets_its_own_answers():
     states = np.arange(12, dtype=np.float32).reshape(4, 3)
     task = make_task(states=states, hidden=1.0)
     seen = {}
     for inputs, truth in task.batches(0).take(task.steps()):
         for ids, mask, row in zip(inputs["input_ids"], inputs["attention_mask"], truth, strict=True):
             seen[tuple(np.array(ids)[np.array(mask) > 0])] = np.array(row)
-    for text, label, row in zip(task._dataset.splits["train"].texts, (0, 1, 1, 0), range(4), strict=True):
+    for text, label, row in zip(TEXTS, (0, 1, 1, 0), range(4), strict=True):
         truth = seen[tuple(task.tokenizer.encode(text).ids)]
         np.testing.assert_array_equal(truth[:2], np.eye(2)[label])
         np.testing.assert_array_equal(truth[2:4], [2 * row, 2 * row + 1])
         np.testing.assert_array_equal(truth[4:], states[row])
 
 
-def test_states_are_drawn_together_by_the_weights_that_are_saved(home):
+def test_states_are_drawn_together_by_the_weights_that_are_saved():
     states = np.ones((4, 3), np.float32)
     task = make_task(states=states, hidden=0.5, soft=0.0)
     model = task.build()
@@ -103,7 +99,7 @@ def test_states_are_drawn_together_by_the_weights_that_are_saved(home):
     np.testing.assert_allclose(task.loss()(truth, outputs), plain + 0.5 * (1 - cosine), atol=1e-5)
 
 
-def test_states_of_two_widths(home):
+def test_states_of_two_widths():
     task = make_task(units=4, states=np.ones((4, 3), np.float32), hidden=0.5)
     with pytest.raises(ValueError, match=r"as wide as its teacher before the head, 3\. Received: 4"):
         task.training_model(task.build())

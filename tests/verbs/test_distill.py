@@ -6,8 +6,7 @@ from kerasllm.run import open_run
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def test_a_bundle_teaches_a_run(command, bundle, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_a_bundle_teaches_a_run(command, bundle, tmp_path):
     lines = "negative\tbad film\npositive\tvery good film\n" * 10
     (tmp_path / "films.txt").write_text(lines)
     words = ["distill", bundle, tmp_path / "films.txt", "--out", tmp_path / "run", "--epochs", 1, "--seed", 3]

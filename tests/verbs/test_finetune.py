@@ -21,8 +21,7 @@ def data(tmp_path):
     return tmp_path / "films.jsonl"
 
 
-def test_an_encoder_is_fitted_and_its_scores_are_shown(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_an_encoder_is_fitted_and_its_scores_are_shown(data, tmp_path, capsys):
     sizes = ["--encoder", "tiny", "--layers", 1, "--hidden", 16, "--intermediate", 16, "--heads", 2]
     options = ["--tokenizer.vocab-size", 80, "--epochs", 1, "--classification.pooling", "cls"]
     assert call(data, "--out", tmp_path / "run", *sizes, *options) == 0

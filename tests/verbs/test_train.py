@@ -15,8 +15,7 @@ def call(*words):
     return end.value.code
 
 
-def test_train_then_evaluate(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_train_then_evaluate(tmp_path, capsys):
     out = tmp_path / "runs" / "reviews"
     words = ["train", "builtin:reviews", "--out", out, "--limit", 80, "--epochs", 1, "--encoder", "mlp", "--seed", 5]
     words += ["--tokenizer.kind", "char", "--drops", 0.2, "--no-clean"]
