@@ -318,7 +318,8 @@ def _finish(run: Run, task: Task) -> None:
     model = run.load_model()
     history = read_history(run.path / "history.csv")
     metrics = {name: task.report(model, name) for name in task.examples if name != "train"}
-    report = {"epochs": len(history), "best_epoch": best_epoch(history), "parameters": model.count_params(), **metrics}
+    fitted = {"epochs": len(history), "best_epoch": best_epoch(history), "tokens_per_epoch": task.tokens()}
+    report = {**fitted, "parameters": model.count_params(), **metrics}
     with replace_file(run.path / "metrics.json") as path:
         path.write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
 
