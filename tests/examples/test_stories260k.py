@@ -1,0 +1,91 @@
+import importlib.util
+import json
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "stories260k.py"
+specification = importlib.util.spec_from_file_location("stories260k", SCRIPT)
+example = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(example)
+
+
+@pytest.fixture(scope="module")
+def source(shared_data):
+    return shared_data / "pretrained" / "stories260K"
+
+
+@pytest.fixture(scope="module")
+def expected(source):
+    return json.loads((source / "expected_greedy.json").read_text(encoding="utf-8"))
+
+
+def test_keras_tells_the_story_that_it_is_known_to_tell(source, expected):
+    """After every beginning of the story its next token is the likeliest, so that is what a greedy loop writes."""
+    model = example.read_model(source / "stories260K.bin")
+    assert model.count_params() == 264_128 - 2 * 512 * 4  # the file also holds sines and cosines
+    ids = np.array([expected["prompt_ids"] + expected["greedy_ids"]])
+    logits = np.array(model({"token_ids": ids, "padding_mask": np.ones_like(ids)}))
+    assert logits[0, :-1].argmax(axis=-1).tolist() == expected["greedy_ids"]
+
+
+def test_its_tokens_are_its_text(source, expected):
+    tokenizer = example.read_tokenizer(source / "tok512.bin")
+    ids = expected["prompt_ids"] + expected["greedy_ids"]
+    assert " " + tokenizer.decode(ids) == expected["text"]
+    assert tokenizer.encode(expected["text"].removeprefix(" ")).ids == ids
+
+
+@pytest.fixture(scope="module")
+def tokenizer(source):
+    return example.read_tokenizer(source / "tok512.bin")
+
+
+@given(text=st.text(alphabet="aeiountshdl TSO.,'\n") | st.text(max_size=30))
+def test_texts_are_cut_as_llama2_c_cuts_them(source, tokenizer, text):
+    text = text.replace(example.SPACE, " ")
+    assert tokenizer.encode(text, add_special_tokens=False).ids == cut(source / "tok512.bin", text)
+
+
+def cut(path, text):
+    """The algorithm of llama2.c: characters, or their bytes, then again and again the best pair of neighbours."""
+    pieces = read(path)
+    numbers = {piece: number for number, (piece, _) in enumerate(pieces)}
+    ids = []
+    for character in f" {text}" if text else "":
+        piece = character.encode()
+        ids += [numbers[piece]] if piece in numbers else [byte + 3 for byte in piece]
+    while True:
+        pairs = [pieces[left][0] + pieces[right][0] for left, right in pairwise(ids)]
+        known = [(pieces[numbers[pair]][1], -place) for place, pair in enumerate(pairs) if pair in numbers]
+        if not known:
+            return ids
+        place = -max(known)[1]
+        ids[place : place + 2] = [numbers[pairs[place]]]
+
+
+def read(path):
+    content, position, pieces = path.read_bytes(), 4, []
+    while position < len(content):
+        score, length = struct.unpack_from("<fi", content, position)
+        pieces.append((content[position + 8 : position + 8 + length], score))
+        position += 8 + length
+    return pieces
+
+
+def test_the_stories_are_found(source):
+    first, second = example.stories(source)
+    assert first.startswith("Once upon a time, there was a little girl named Lily.")
+    assert second.startswith("Once upon a time, there was a little boy named Timmy.")
+
+
+def test_a_file_cut_short_is_refused(tmp_path):
+    path = tmp_path / "short.bin"
+    path.write_bytes(struct.pack("<7i", 8, 12, 1, 2, 2, 16, 32) + b"\0" * 100)
+    with pytest.raises(ValueError, match="cut short"):
+        example.read_model(path)
