@@ -10,6 +10,8 @@ from typing import Any, Literal
 from .extras import require
 
 DecoderArchitecture = Literal["gpt2", "llama", "mistral", "qwen2", "qwen3"]
+# What KerasHub calls them.
+FAMILIES = {"gpt2": "GPT2", "llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen", "qwen3": "Qwen3"}
 _OWN_HEAD_SIZE = ("mistral", "qwen3")  # architectures whose heads need not share the hidden size out among them
 
 
@@ -105,9 +107,11 @@ def build_causal_lm(shape: DecoderShape) -> Any:
         to logits, float32 [batch, sequence, vocab_size].
     """
     hub = require("train", "keras_hub").models
-    name = {"gpt2": "GPT2", "llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen", "qwen3": "Qwen3"}
-    family = name[shape.architecture]
+    family = FAMILIES[shape.architecture]
     backbone = getattr(hub, f"{family}Backbone")(**_arguments(shape))
+    for layer in backbone._flatten_layers():
+        if type(layer).__name__ == "Qwen3LayerNorm":  # those of queries and keys are not told of it
+            layer.epsilon = shape.epsilon
     return getattr(hub, f"{family}CausalLM")(backbone=backbone, preprocessor=None)
 
 

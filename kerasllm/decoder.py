@@ -8,6 +8,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from .causal_models import DecoderArchitecture, DecoderShape, build_causal_lm
+from .pretrained.causal_folder import read_causal_folder
+from .pretrained.causal_preset import is_causal_preset, read_causal_preset
 from .pretrained.settings import read_json
 from .run import Run, from_settings, open_run
 from .tokenizer import tokenizer_json, vocab_size
@@ -176,14 +178,24 @@ def load_causal_lm(run: Run) -> Any:
 def _pretrained(source: str) -> tuple[DecoderShape, list[np.ndarray], Tokenizer | None]:
     """Numbers, weights and tokenizer of a folder or a preset."""
     folder = Path(source)
-    if folder.is_dir() and "format" in read_json(folder / "config.json"):
+    if not folder.is_dir():
+        if is_causal_preset(source):
+            return read_causal_preset(source)
+        raise FileNotFoundError(
+            f"A decoder must be {', '.join(DECODER_PRESETS)}, a folder, or the name of a KerasHub preset. "
+            f"Received: {source!r}, which is none of them."
+        )
+    settings = read_json(folder / "config.json")
+    if "format" in settings:
         run = open_run(folder)
         weights = load_causal_lm(run).get_weights()
         shape = from_settings(DecoderShape, run.config["decoder"])
         return replace(shape, decoder=source), weights, run.load_tokenizer()
-    raise FileNotFoundError(
-        f"A decoder must be {', '.join(DECODER_PRESETS)}, or a RUN folder. Received: {source!r}, which is none of them."
-    )
+    if "class_name" in settings:
+        return read_causal_preset(source)
+    pretrained = read_causal_folder(folder)
+    weights = pretrained.weights(build_causal_lm(pretrained.shape))
+    return pretrained.shape, weights, pretrained.tokenizer
 
 
 def _from_scratch(config: DecoderConfig, tokenizer: Tokenizer | None) -> Decoder:

@@ -1,1 +1,1 @@
-"""Pretrained encoders from where they lie: folders of Hugging Face and KerasHub, read without running code of them."""
+"""Pretrained models from where they lie: folders of Hugging Face and KerasHub, read without running code of them."""

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from ..backbones import BackboneConfig
 from .settings import backbone_config, read_json
-from .tensors import Tensors, open_tensors
+from .tensors import Tensors, check_tensors, open_tensors
 from .vocabularies import folder_tokenizer
 from .weight_names import tensor_name, tensor_shapes
 
@@ -70,7 +70,8 @@ def read_pretrained(folder: Path) -> Pretrained:
     first = int(settings.get("pad_token_id", 1)) + 1 if config.architecture == "roberta" else 0
     tensors = open_tensors(folder)
     names = _names(tensors, config.architecture)
-    _check(tensors, names, tensor_shapes(config, config.positions + first))
+    body = {name for name in names if name.startswith(_BODY) and name not in _BUFFERS}
+    check_tensors(tensors, names, tensor_shapes(config, config.positions + first), body)
     tokenizer = folder_tokenizer(folder, config.architecture)
     return Pretrained(config, tokenizer, tensors, names, first)
 
@@ -87,25 +88,3 @@ def _names(tensors: Tensors, architecture: str) -> dict[str, str]:
             )
         names[plain] = name
     return names
-
-
-def _check(tensors: Tensors, names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Holds the weights to the config.json: none missing, none of another shape, none of the encoder left over."""
-    missing = sorted(expected.keys() - names.keys())
-    if missing:
-        raise ValueError(
-            f"A folder must hold every weight that its config.json asks for. Received: {tensors.folder}, without "
-            f"{len(missing)} of {len(expected)}, {missing[0]!r} among them."
-        )
-    for name, shape in expected.items():
-        if tensors.shapes[names[name]] != shape:
-            raise ValueError(
-                f"Weights must be of the shapes that config.json asks for. Received: {tensors.folder}, where "
-                f"{names[name]!r} is {list(tensors.shapes[names[name]])} instead of {list(shape)}."
-            )
-    left = sorted(name for name in names.keys() - expected.keys() if name.startswith(_BODY) and name not in _BUFFERS)
-    if left:
-        raise ValueError(
-            f"Every weight of an encoder must have its place in what config.json describes. Received: "
-            f"{tensors.folder}, with {len(left)} weights that have none, {left[0]!r} among them."
-        )

@@ -1,5 +1,6 @@
 """Encoders from a KerasHub preset: a local folder that `save_to_preset` wrote, or the name of one on a server."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ _BACKBONES = ("BertBackbone", "DistilBertBackbone", "RobertaBackbone", "AlbertBa
 _SCHEMES = ("kaggle://", "hf://", "modelscope://")
 
 
-def is_preset_name(name: str) -> bool:
-    """Whether a name can only be that of a preset on a server."""
+def is_preset_name(name: str, backbones: Iterable[str] = _BACKBONES) -> bool:
+    """Whether a name can only be that of a preset on a server, with one of these backbones."""
     if name.startswith(_SCHEMES):
         return True
     hub = require("train", "keras_hub").models
-    return any(name in getattr(hub, backbone).presets for backbone in _BACKBONES)
+    return any(name in getattr(hub, backbone).presets for backbone in backbones)
 
 
 def read_preset(preset: str) -> tuple[Any, Tokenizer | None]:

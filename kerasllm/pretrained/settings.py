@@ -1,6 +1,7 @@
 """A config.json of Hugging Face as the backbone that it describes, or a sentence that says why there is none."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -64,7 +65,7 @@ def backbone_config(settings: Mapping[str, Any], folder: Path) -> BackboneConfig
             f"An encoder must be of a known architecture ({', '.join(get_args(Architecture))}). "
             f"Received: model_type {architecture!r} in {folder / 'config.json'}."
         )
-    reader = _Reader(settings, folder, _DISTILBERT if architecture == "distilbert" else {})
+    reader = SettingsReader(settings, folder, _DISTILBERT if architecture == "distilbert" else {})
     reader.refuse("position_embedding_type", "absolute")
     reader.refuse("is_decoder", False)
     reader.refuse("inner_group_num", 1)
@@ -89,7 +90,7 @@ def backbone_config(settings: Mapping[str, Any], folder: Path) -> BackboneConfig
     )
 
 
-class _Reader:
+class SettingsReader:
     """Reads values of a config.json under the names that BERT gives them."""
 
     def __init__(self, settings: Mapping[str, Any], folder: Path, names: Mapping[str, str]) -> None:
@@ -100,25 +101,38 @@ class _Reader:
         return self.settings.get(self.names.get(name, name), default)
 
     def size(self, name: str, default: int | None = None, most: int = 2**24) -> int:
-        """A whole number from 1 to `most`, beyond which no encoder goes."""
-        value = self.value(name, default)
+        """A whole number from 1 to `most`, beyond which no model goes; null is as if it said nothing."""
+        value = self.value(name)
+        value = default if value is None else value
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
             raise ValueError(
-                f"A config.json must say the encoder's sizes as whole numbers, here from 1 to {most}. "
+                f"A config.json must say the model's sizes as whole numbers, here from 1 to {most}. "
                 f"Received: {self.names.get(name, name)} {value!r} in {self.file}."
             )
         return value
 
-    def refuse(self, name: str, known: Any) -> None:
-        """Refuses a kind of encoder that would be built wrongly."""
-        if self.settings.get(name, known) != known:
+    def number(self, name: str, default: float | None = None) -> float:
+        """A number that is not negative; null is as if it said nothing."""
+        value = self.value(name)
+        value = default if value is None else value
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
             raise ValueError(
-                f"An encoder's {name} must be {known!r} to be built here. "
-                f"Received: {self.settings[name]!r} in {self.file}."
+                "A config.json must say numbers as such, none below 0. "
+                f"Received: {self.names.get(name, name)} {value!r} in {self.file}."
+            )
+        return float(value)
+
+    def refuse(self, name: str, *known: Any) -> None:
+        """Refuses a kind of model that would be built wrongly: all but `known`, the first of which is the usual one."""
+        value = self.value(name, known[0])
+        if value not in known:
+            raise ValueError(
+                f"A model's {self.names.get(name, name)} must be {' or '.join(map(repr, known))} to be built here. "
+                f"Received: {value!r} in {self.file}."
             )
 
 
-def _activation(reader: _Reader, default: str) -> Activation:
+def _activation(reader: SettingsReader, default: str) -> Activation:
     name = reader.value("hidden_act", default)
     if name not in _ACTIVATIONS:
         raise ValueError(

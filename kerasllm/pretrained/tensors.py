@@ -4,7 +4,7 @@ The format: https://github.com/huggingface/safetensors. Nothing is ever unpickle
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -67,6 +67,40 @@ def open_tensors(folder: Path) -> Tensors:
     return Tensors(folder, files, shapes)
 
 
+def check_tensors(
+    tensors: Tensors, names: Mapping[str, str], expected: Mapping[str, tuple[int, ...]], body: Set[str]
+) -> None:
+    """Holds the weights to what the config.json asks for.
+
+    Args:
+        tensors: The weights.
+        names: What they are called here, to their names in the file.
+        expected: The shape of every one that must be there.
+        body: Those that belong to the model itself and not to a head, so that each must have its place.
+
+    Raises:
+        ValueError: One is missing, or of another shape, or has no place.
+    """
+    missing = sorted(expected.keys() - names.keys())
+    if missing:
+        raise ValueError(
+            f"A folder must hold every weight that its config.json asks for. Received: {tensors.folder}, without "
+            f"{len(missing)} of {len(expected)}, {missing[0]!r} among them."
+        )
+    for name, shape in expected.items():
+        if tensors.shapes[names[name]] != shape:
+            raise ValueError(
+                f"Weights must be of the shapes that config.json asks for. Received: {tensors.folder}, where "
+                f"{names[name]!r} is {list(tensors.shapes[names[name]])} instead of {list(shape)}."
+            )
+    left = sorted(body - expected.keys())
+    if left:
+        raise ValueError(
+            f"Every weight of a model must have its place in what config.json describes. Received: "
+            f"{tensors.folder}, with {len(left)} weights that have none, {left[0]!r} among them."
+        )
+
+
 def _weight_map(index: Path) -> dict[str, str]:
     """Name of each tensor to the name of its file, which must be one of the folder."""
     try:
@@ -114,4 +148,4 @@ def _refuse_missing(path: Path) -> None:
             f"Weights are read from safetensors only, since a pickled file can run any code. Received: {path.parent}, "
             f"with {pickled[0]} alone. Where you trust it, save the model again with safe_serialization=True."
         )
-    raise FileNotFoundError(f"An encoder's folder must hold its weights. Received: {path.parent}, without {path.name}.")
+    raise FileNotFoundError(f"A model's folder must hold its weights. Received: {path.parent}, without {path.name}.")

@@ -16,8 +16,9 @@ def folder_tokenizer(folder: Path, architecture: str) -> Tokenizer:
     """The folder's own tokenizer.
 
     Args:
-        folder: One with a tokenizer.json, else a vocab.txt of WordPieces, or RoBERTa's vocab.json and merges.txt.
-        architecture: The encoder's.
+        folder: One with a tokenizer.json, else a vocab.txt of WordPieces, or the vocab.json and merges.txt of GPT-2 or
+            RoBERTa.
+        architecture: The model's.
 
     Raises:
         FileNotFoundError: It has none of them.
@@ -27,10 +28,10 @@ def folder_tokenizer(folder: Path, architecture: str) -> Tokenizer:
         return load_tokenizer(folder / "tokenizer.json")
     if architecture in _WORDPIECES and (folder / "vocab.txt").is_file():
         return _wordpieces(folder)
-    if architecture == "roberta" and (folder / "merges.txt").is_file():
-        return read_byte_pairs(folder / "vocab.json", folder / "merges.txt", roberta=True)
+    if architecture in ("gpt2", "roberta") and (folder / "merges.txt").is_file():
+        return read_byte_pairs(folder / "vocab.json", folder / "merges.txt", roberta=architecture == "roberta")
     raise FileNotFoundError(
-        f"An encoder's folder must hold its tokenizer.json. Received: {folder}, without it. "
+        f"A model's folder must hold its tokenizer.json. Received: {folder}, without it. "
         "Save its tokenizer there with AutoTokenizer.from_pretrained(...).save_pretrained(...) of transformers."
     )
 
