@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -170,8 +171,11 @@ def load_causal_lm(run: Run) -> Any:
     try:
         model = build_causal_lm(from_settings(DecoderShape, run.config["decoder"]))
         model.load_weights(run.path / "model.keras")
-    except (TypeError, KeyError, OSError) as error:
-        raise ValueError(f"A run's parts must be whole. Received: {run.path}, damaged: {error}") from error
+    except (TypeError, ValueError, OSError, BadZipFile) as error:
+        raise ValueError(
+            "A run's model.keras must hold the weights that the decoder section of its config.json asks for. "
+            f"Received: {run.path}, where they do not fit."
+        ) from error
     return model
 
 
