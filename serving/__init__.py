@@ -30,7 +30,8 @@ def load(
         providers: "cpu", "cuda" or ONNX Runtime's own names; None: CUDA where there is a device, else the CPU.
 
     Returns:
-        What fits the bundle's task: a TextClassifier, TokenClassifier, QuestionAnswerer, TextEmbedder or MaskFiller.
+        What fits the bundle's task: a TextClassifier, TokenClassifier, QuestionAnswerer, TextEmbedder, MaskFiller or
+        TextGenerator.
 
     Raises:
         BundleError: The bundle is missing, damaged, of another program or newer than this version.

@@ -9,10 +9,12 @@ import tokenizers
 
 from .bundle import Bundle, open_bundle
 from .errors import BundleError
+from .generation.graph import DecoderGraph, cache_names
 from .graph import Graph
 from .session import open_session
 
 _TOKENIZER = "tokenizer.json"
+_TEMPLATE = "chat_template.jinja"
 # Only the module of the bundle's task is imported.
 _CLASSES = {
     "text-classification": ("classification", "TextClassifier"),
@@ -20,6 +22,7 @@ _CLASSES = {
     "question-answering": ("answering", "QuestionAnswerer"),
     "feature-extraction": ("embedding", "TextEmbedder"),
     "fill-mask": ("filling", "MaskFiller"),
+    "text-generation": ("generation.generator", "TextGenerator"),
 }
 
 
@@ -50,18 +53,22 @@ def load_bundle(
         prepack=facts.get("prepack", True),
     )
     declared = {node.name for node in session.get_outputs()}
-    missing = set(manifest.inputs.values()) ^ {node.name for node in session.get_inputs()}
+    expected = set(manifest.inputs.values()) | cache_names(manifest.cache.layers)
+    missing = expected ^ {node.name for node in session.get_inputs()}
     missing |= set(manifest.outputs) - declared
     if missing:
         raise BundleError(
             f"The bundle {bundle.path} is damaged: {file} and the manifest differ in inputs or outputs, {missing}."
         )
+    if manifest.task == "text-generation":
+        template = bundle.read(_TEMPLATE).decode() if manifest.setting("chat_template", False) else None
+        return served_class(manifest.task)(DecoderGraph(session, manifest), tokenizer, manifest, template)
     graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"))
     return served_class(manifest.task)(graph, tokenizer, manifest)
 
 
 def served_class(task: str) -> Any:
-    """The class that serves a task: it takes a `Graph`, a tokenizer and a manifest."""
+    """The class that serves a task: it takes a `Graph` (a `DecoderGraph`), a tokenizer and a manifest."""
     module, name = _CLASSES[task]
     return getattr(importlib.import_module(f".{module}", __package__), name)
 

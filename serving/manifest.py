@@ -11,7 +11,7 @@ from .errors import BundleError
 MANIFEST = "kerasllm.json"
 FORMAT = 1
 _ACTIVATIONS = ("softmax", "sigmoid", "none")
-_ROLES = ("input_ids", "attention_mask", "token_type_ids")
+_ROLES = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,18 @@ class Preprocessing:
     """"longest": rows of a batch are padded to its longest; "max_length": always to max_length."""
     padding_side: str = "right"
     """Where the padding goes: "right" or "left"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheShape:
+    """What a decoder keeps of earlier tokens: keys and values, [batch, kv_heads, tokens, head_size] in every layer."""
+
+    layers: int = 0
+    """Layers; 0: the graph keeps nothing, since it is no decoder."""
+    kv_heads: int = 0
+    """Heads of keys and values."""
+    head_size: int = 0
+    """Width of a head."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +65,13 @@ class Manifest:
     preprocessing: Preprocessing
     """Limits and padding of the token ids."""
     inputs: Mapping[str, str]
-    """Role ("input_ids", "attention_mask", "token_type_ids") to the graph's own name of that input."""
+    """Role ("input_ids", "attention_mask", "token_type_ids", "position_ids") to the graph's own name of that input."""
     outputs: tuple[str, ...] = ()
     """Names of the outputs that the task reads; none named: all that the graph has."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What the task alone has to know, such as the pooling of an embedding."""
+    cache: CacheShape = CacheShape()
+    """What a decoder keeps of earlier tokens."""
     default_variant: str
     """The variant that is served when none is named."""
     variants: Mapping[str, Mapping[str, Any]]
@@ -117,6 +131,7 @@ def parse_manifest(data: bytes) -> Manifest:
         inputs={_choice("inputs", role, _ROLES): str(name) for role, name in _field(raw, "inputs", dict).items()},
         outputs=tuple(str(name) for name in _optional(raw, "outputs", list)),
         settings=_optional(raw, "settings", dict),
+        cache=_cache(_optional(raw, "cache", dict)),
         default_variant=default,
         variants=variants,
         files=files,
@@ -147,6 +162,15 @@ def _preprocessing(raw: dict[str, Any]) -> Preprocessing:
         padding=_choice("padding", raw.get("padding", "longest"), ("longest", "max_length")),
         padding_side=_choice("padding_side", raw.get("padding_side", "right"), ("right", "left")),
     )
+
+
+def _cache(raw: dict[str, Any]) -> CacheShape:
+    if not raw:
+        return CacheShape()
+    sizes = {key: _field(raw, key, int) for key in ("layers", "kv_heads", "head_size")}
+    if min(sizes.values()) < 1:
+        raise BundleError(f"{MANIFEST} is damaged: the sizes of the cache must be positive. Received: {sizes}.")
+    return CacheShape(**sizes)
 
 
 def _file_record(name: str, record: Any) -> FileRecord:

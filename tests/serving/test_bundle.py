@@ -116,7 +116,7 @@ def test_a_manifest_that_does_not_fit(make_bundle, changes):
 
 
 def test_another_task(make_bundle):
-    assert "a bundle for 'text-generation'" in refusal(make_bundle(task="text-generation"))
+    assert "a bundle for 'summarization'" in refusal(make_bundle(task="summarization"))
 
 
 @pytest.mark.parametrize(
