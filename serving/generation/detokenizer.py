@@ -40,6 +40,7 @@ class Detokenizer:
         self._window = before
         self._whole = len(before)  # so many tokens of the window were given, as this text:
         self._given = self._decode(before)
+        self._incomplete, self._seen = 0, ""  # tokens that only began a character, and the text with them
         self.push: Callable[[int], str] = self._push_window
         if text.pieces is not None:
             self._pieces = text.pieces
@@ -65,9 +66,12 @@ class Detokenizer:
         """
         self._window.append(token)
         text = self._decode(self._window)
-        waiting = len(self._window) - self._whole
-        if text.endswith(_REPLACEMENT) and waiting <= _INCOMPLETE:
-            return ""
+        if text.endswith(_REPLACEMENT):
+            self._incomplete += text != self._seen  # special tokens in between have no text
+            self._seen = text
+            if self._incomplete <= _INCOMPLETE:
+                return ""
+        self._incomplete, self._seen = 0, ""
         piece = text[len(self._given) :]
         if not piece:
             del self._window[self._whole + _BEFORE :]  # special tokens have no text, however many there are

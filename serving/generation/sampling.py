@@ -1,7 +1,7 @@
 """From logits to a token: penalties, and drawing by chance, with the meanings and the order of Hugging Face.
 
-Vocabularies are large and a token is drawn in some hundred microseconds, so nothing sorts a whole vocabulary: the best
-of it are found through the maxima of blocks, exactly.
+Vocabularies are large and a token must take microseconds, so a whole vocabulary is sorted only where the most likely
+thousands of it are not enough.
 """
 
 import math
@@ -13,7 +13,10 @@ import numpy as np
 from ..ranking import largest
 from .options import GenerationOptions
 
+# Vocabularies are searched in blocks of so many.
 _BLOCK = 128
+# So many of the most likely tokens nearly always have the probability that top_p asks for.
+_ENOUGH = 4096
 
 
 class TokenScore(NamedTuple):
@@ -91,7 +94,8 @@ class _Penalties:
                 self._find(int(token))
 
     def count(self, token: int) -> None:
-        self._counts[self._find(token)] += 1
+        place = self._find(token)  # which may make room
+        self._counts[place] += 1
 
     def apply(self, scores: np.ndarray) -> None:
         """Changes the logits of the tokens in place."""
@@ -124,8 +128,8 @@ def candidates(scores: np.ndarray, options: GenerationOptions) -> tuple[np.ndarr
         options: What is asked for.
 
     Returns:
-        Token ids [candidates], most likely first (None: all of the vocabulary, in order), and weights float32
-        [candidates] that are proportional to their probabilities.
+        Token ids [candidates] (None: all of the vocabulary, in order), and weights float32 [candidates] that are
+        proportional to their probabilities.
     """
     top = scores.max()
     heat = np.float32(options.temperature or 1)
@@ -135,17 +139,18 @@ def candidates(scores: np.ndarray, options: GenerationOptions) -> tuple[np.ndarr
         tokens = np.flatnonzero(scores >= top + heat * np.float32(math.log(options.min_p)))
         return tokens, np.exp((scores[tokens] - top) / heat)
     if options.top_k is None:
-        whole = float(np.exp((scores - top) / heat).sum(dtype=np.float64))
-        tokens, weights = _nucleus(scores, top, heat, options.top_p or 1, whole)
+        weights = np.exp((scores - top) / heat)
+        tokens = nucleus(weights, options.top_p or 1)
+        weights = weights[tokens]
     else:
         tokens = best(scores, options.top_k)
         weights = np.exp((scores[tokens] - top) / heat)
         if options.top_p not in (None, 1):
-            count = _enough(weights, options.top_p * float(weights.sum(dtype=np.float64)))
+            count = _reaching(weights, options.top_p or 1, weights.sum(dtype=np.float64))
             tokens, weights = tokens[:count], weights[:count]
     if options.min_p:
-        count = max(1, int(np.searchsorted(-weights, -np.float32(options.min_p), side="right")))
-        tokens, weights = tokens[:count], weights[:count]
+        likely = weights >= np.float32(options.min_p)  # the most likely one weighs 1
+        tokens, weights = tokens[likely], weights[likely]
     return tokens, weights
 
 
@@ -175,9 +180,7 @@ def draw(weights: np.ndarray, chance: float) -> int:
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:
-    """Places of the largest scores, without sorting them all.
-
-    Of the maxima of blocks, the `count` largest are scores themselves, so no smaller score is among the best.
+    """Places of the largest scores.
 
     Args:
         scores: float32 [places].
@@ -187,14 +190,36 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
         int64 [count], largest first, of equal ones the earlier first; those that are minus infinity are left out.
     """
     blocks = len(scores) // _BLOCK
-    if count >= blocks:
-        places = largest(scores, count)
-    else:
+    if count < blocks:  # the `count` largest maxima of blocks are scores, so no smaller score is among the best
         maxima = scores[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
-        least = np.partition(maxima, blocks - count)[blocks - count]
-        places = np.flatnonzero(scores >= least)
-        places = places[largest(scores[places], count)]
+        some = np.flatnonzero(scores >= np.partition(maxima, blocks - count)[blocks - count])
+        places = some[largest(scores[some], count)]
+    else:
+        places = largest(scores, count)
     return places[scores[places] > -np.inf]
+
+
+def nucleus(weights: np.ndarray, share: float) -> np.ndarray:
+    """The fewest largest weights that together have a share of them all.
+
+    Args:
+        weights: float32 [places], none negative.
+        share: A number in 0..1, above 0.
+
+    Returns:
+        Their places int64, in order of place; of equal weights the earlier ones.
+    """
+    whole = weights.sum(dtype=np.float64)
+    for count in (min(_ENOUGH, len(weights)), len(weights)):
+        top = np.sort(np.partition(weights, len(weights) - count)[len(weights) - count :])[::-1]
+        needed = _reaching(top, share, whole)
+        if needed < count:
+            break
+    places = np.flatnonzero(weights >= top[needed - 1])
+    if len(places) > needed:
+        equal = np.flatnonzero(weights[places] == top[needed - 1])
+        places = np.delete(places, equal[needed - len(places) :])
+    return places
 
 
 def score(logits: np.ndarray, token: int, top: int) -> tuple[TokenScore, list[TokenScore]]:
@@ -215,23 +240,10 @@ def score(logits: np.ndarray, token: int, top: int) -> tuple[TokenScore, list[To
     return chosen, [TokenScore(place, float(logits[place] - whole)) for place in places]
 
 
-def _nucleus(
-    scores: np.ndarray, top: np.float32, heat: np.float32, share: float, whole: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The fewest best tokens whose weights reach `share` of `whole`: ever more of the best are looked at."""
-    count = 64
-    while True:
-        tokens = best(scores, count)
-        weights = np.exp((scores[tokens] - top) / heat)
-        enough = _enough(weights, share * whole)
-        if enough <= len(weights) or count >= len(scores):
-            return tokens[:enough], weights[:enough]
-        count *= 8
-
-
-def _enough(weights: np.ndarray, target: float) -> int:
-    """How many of the weights, largest first, reach the target; one more than there are where all do not."""
-    return int(np.searchsorted(np.cumsum(weights, dtype=np.float64), target, side="left")) + 1
+def _reaching(weights: np.ndarray, share: float, whole: float) -> int:
+    """How many weights, largest first, it takes to reach a share of the whole; all where rounding falls short."""
+    reached = np.cumsum(weights, dtype=np.float64)
+    return min(int(np.searchsorted(reached, share * whole, side="left")) + 1, len(weights))
 
 
 def _is_penalized(options: GenerationOptions) -> bool:
