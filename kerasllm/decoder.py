@@ -1,5 +1,6 @@
 """Decoders to train and to write with: from scratch, a folder of Hugging Face, a KerasHub preset, or a RUN."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ DECODER_PRESETS = {
     "micro": {"layers": 6, "heads": 8, "hidden": 256, "context": 256},
     "small": {"layers": 8, "heads": 8, "hidden": 512, "context": 512},
 }
+_DEVIATION = 0.02  # of weights that are drawn
 _SIZES = ("layers", "heads", "kv_heads", "hidden", "intermediate", "context")
 
 
@@ -226,7 +228,24 @@ def _from_scratch(config: DecoderConfig, tokenizer: Tokenizer | None) -> Decoder
         dropout=config.dropout or 0.0,
         **sizes,
     )
-    return Decoder(tokenizer, shape, build_causal_lm(shape).get_weights())
+    return Decoder(tokenizer, shape, _drawn(shape))
+
+
+def _drawn(shape: DecoderShape) -> list[np.ndarray]:
+    """Weights to start from: those of Radford et al. 2019 (GPT-2) for all architectures.
+
+    What is added to the hidden states is drawn the smaller the more layers add to them, and token embeddings as large
+    as all other weights; KerasHub does neither. Both learn faster (benchmarks/LOG.md).
+    """
+    model = build_causal_lm(shape)
+    weights = []
+    for variable, values in zip(model.weights, model.get_weights(), strict=True):
+        if variable.path.endswith(("attention_output/kernel", "feedforward_output_dense/kernel")):
+            values = values / np.float32(math.sqrt(2 * shape.layers))
+        elif variable.path == "token_embedding/embeddings":
+            values = values * np.float32(_DEVIATION / values.std())
+        weights.append(values)
+    return weights
 
 
 def _intermediate(architecture: str, hidden: int) -> int:

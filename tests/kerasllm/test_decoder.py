@@ -89,6 +89,16 @@ def test_weights_from_scratch_follow_keras_seed():
     assert not same_weights(drawn(1), drawn(2))
 
 
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_what_layers_add_starts_small(architecture):
+    decoder = scratch(architecture, hidden=64, layers=8)
+    deviations = {weight.path: np.std(weight.numpy()) for weight in decoder.model().weights}
+    assert deviations["transformer_layer_3/self_attention/query/kernel"] == pytest.approx(0.02, rel=0.1)
+    assert deviations["transformer_layer_3/self_attention/attention_output/kernel"] == pytest.approx(0.005, rel=0.1)
+    assert deviations["transformer_layer_3/feedforward_output_dense/kernel"] == pytest.approx(0.005, rel=0.1)
+    assert deviations["token_embedding/embeddings"] == pytest.approx(0.02, rel=0.01)
+
+
 def test_no_more_than_the_context_is_read():
     scratch().check_length(10)
     with pytest.raises(ValueError, match=r"context of 10 tokens\. Received: 11"):
