@@ -21,6 +21,8 @@ VERBS = {
     "evaluate": "Score a RUN or a BUNDLE on its task's examples, with the task's own metrics.",
     "export": "Turn a RUN, an encoder's folder or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
     "predict": "Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.",
+    "generate": "Let a text-generation BUNDLE go on from a prompt; the text appears as it is written.",
+    "chat": "Talk with a text-generation BUNDLE that has a chat template; answers appear as they are written.",
     "bench": "Measure a BUNDLE's latency and throughput on this machine.",
     "inspect": "Show what is inside a RUN, a BUNDLE or an ONNX file.",
 }

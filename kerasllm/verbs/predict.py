@@ -55,6 +55,10 @@ def predict(
 
     served = load(bundle, variant=variant, threads=threads, providers=providers)
     task, pair = served.graph.task, getattr(served, "pair", False)
+    if task not in _PARTS and task != "feature-extraction":
+        raise ValueError(
+            f"This verb labels, finds, answers, fills and embeds. Received: a bundle for {task}. Use kerasllm generate."
+        )
     _check(task, question, top_k, out, json)
     entries = [_named(entry) for entry in read_inputs(texts, file, pair=pair)]
     if question is not None:

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from .detokenizer import TokenText
+from .lookup import PromptLookup
 from .options import GenerationOptions
 from .sampling import Sampler, TokenScore, score
 from .stopping import StopStrings
@@ -99,6 +100,8 @@ class Continuation:
         self._stops = StopStrings(options.stops)
         self._constraint = constraint
         self._streamed = 0, 0
+        count = options.prompt_lookup_num_tokens
+        self._lookup = PromptLookup(prompt, count) if count else None
 
     def take(self, logits: np.ndarray) -> int:
         """Chooses the next token by the logits float32 [vocabulary] and writes it; gives its id."""
@@ -112,6 +115,8 @@ class Continuation:
             self._finish("stop")
             return token
         self.token_ids.append(token)
+        if self._lookup is not None:
+            self._lookup.push(token)
         if self.options.logprobs:
             chosen, others = score(logits, token, self.options.top_logprobs)
             self.logprobs.append(chosen)
@@ -124,6 +129,12 @@ class Continuation:
         elif len(self.token_ids) >= self._limit:
             self._finish("length")
         return token
+
+    def guess(self) -> list[int]:
+        """Tokens that may come next, if guessing was asked for; no more than there is room for but one."""
+        if self._lookup is None:
+            return []
+        return self._lookup.guess()[: max(0, self._limit - len(self.token_ids) - 1)]
 
     def piece(self) -> Piece | None:
         """What came since the last piece: None where there is no whole character of it yet."""

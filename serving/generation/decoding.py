@@ -35,7 +35,9 @@ def decode(session: DecodeSession, texts: Sequence[Continuation]) -> Iterator[Co
             yield text
             if text.finish_reason is None:
                 active.append(text)
-        if active:
+        if len(active) == 1:
+            yield from _guess(session, active)
+        elif active:
             yield from _step(session, active)
 
 
@@ -70,6 +72,29 @@ def _again(
             session.truncate(slot, len(prompt))
             return known[1]
     return None
+
+
+def _guess(session: DecodeSession, active: list[Continuation]) -> Iterator[Continuation]:
+    """One more token for the only text, and those after it that were guessed right.
+
+    The logits after each guess are what they would be without guessing, and the text chooses by them in turn; at the
+    first guess that it does not choose, what was read beyond is forgotten.
+    """
+    text = active[0]
+    guesses = text.guess()
+    if not guesses:
+        yield from _step(session, active)
+        return
+    held = len(session.ids[0])
+    logits = session.extend(0, [text.token_ids[-1], *guesses], keep=1 + len(guesses))
+    for place, row in enumerate(logits):
+        token = text.take(row)
+        yield text
+        if text.finish_reason is not None:
+            active.pop()
+        if text.finish_reason is not None or token != [*guesses, None][place]:
+            session.truncate(0, held + 1 + place)
+            return
 
 
 def _step(session: DecodeSession, active: list[Continuation]) -> Iterator[Continuation]:

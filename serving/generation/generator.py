@@ -12,10 +12,13 @@ import tokenizers
 from ..errors import BundleError
 from ..manifest import Manifest
 from ..texts import check_text
-from .continuation import Continuation, Piece
+from .beams import Found, search
+from .continuation import Constraint, Continuation, Generation, Piece
 from .decoding import decode
 from .detokenizer import TokenText
+from .dialogue import ChatTemplate, Message
 from .graph import DecoderGraph, check_ids
+from .idle import IdleSessions
 from .options import GenerationOptions
 from .session import DecodeSession
 
@@ -49,16 +52,17 @@ class TextGenerator:
         self.tokenizer = tokenizer
         self.preprocessing = manifest.preprocessing
         self.labels = manifest.labels
-        self.chat_template = chat_template
         settings = manifest.settings
         self.ends = frozenset(manifest.setting("eos_token_ids", []))
         self.start: int | None = settings.get("bos_token_id")
         self._add_start: bool = manifest.setting("add_bos", False)
         _check_tokens(graph, tokenizer, [*self.ends, *([] if self.start is None else [self.start])])
+        self.chat_template = None if chat_template is None else self._template(chat_template)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._text = TokenText(tokenizer)
-        self._idle: list[DecodeSession] = []
+        self._idle = IdleSessions(graph)
+        self._grammars: Any = None  # made when a schema is first asked for
         self._lock = Lock()
 
     def generate(
@@ -87,12 +91,9 @@ class TextGenerator:
         if not one and not len(prompt):
             raise ValueError("There must be a prompt, of a token at least. Received: an empty list.")
         prompts = [self.prompt_ids(each) for each in ([prompt] if one else prompt)]
-        texts = [self._begin(ids, chosen, sample) for ids in prompts for sample in range(chosen.n)]
-        with self._session(texts, batch_size) as session:
-            for _ in decode(session, texts):
-                pass
-        results = [text.result() for text in texts]
-        grouped = results if chosen.n == 1 else [results[i : i + chosen.n] for i in range(0, len(results), chosen.n)]
+        write = self._search if chosen.num_beams > 1 else self._write
+        results = write(prompts, chosen, batch_size)
+        grouped = [each[0] for each in results] if chosen.n == 1 else results
         return grouped[0] if one else grouped
 
     def stream(self, prompt: _Prompt, options: GenerationOptions | None = None, **changes: Any) -> Iterator[Piece]:
@@ -119,6 +120,46 @@ class TextGenerator:
         if not _is_one(prompt):
             raise TypeError("A stream has one prompt, a text or a list of token ids. Received: several. Use generate.")
         return self._stream(self._begin(self.prompt_ids(prompt), chosen, 0))
+
+    def chat(self, messages: Sequence[Message], options: GenerationOptions | None = None, **changes: Any) -> Any:
+        """Writes the next message of a dialogue.
+
+        Args:
+            messages: {"role", "content"} each, as the chat template of the bundle has them.
+            options: How; `changes` are fields of it. Keys and values of the dialogue are kept for its next message
+                unless prompt_cache says otherwise.
+            **changes: Fields of `GenerationOptions`.
+
+        Returns:
+            A `Generation`, or a list of them with n > 1.
+
+        Raises:
+            TypeError: These are no messages.
+            ValueError: The bundle has no chat template, or as for `generate`.
+        """
+        return self.generate(self.chat_ids(messages), _choose_for_chat(options, changes))
+
+    def stream_chat(
+        self, messages: Sequence[Message], options: GenerationOptions | None = None, **changes: Any
+    ) -> Iterator[Piece]:
+        """The same, piece by piece, as `stream`."""
+        return self.stream(self.chat_ids(messages), _choose_for_chat(options, changes))
+
+    def chat_ids(self, messages: Sequence[Message], *, add_generation_prompt: bool = True) -> list[int]:
+        """The token ids of a dialogue, up to where the next message begins.
+
+        Args:
+            messages: {"role", "content"} each.
+            add_generation_prompt: Whether the beginning of an answer comes last.
+
+        Raises:
+            TypeError: These are no messages.
+            ValueError: The bundle has no chat template, or it refuses the messages.
+        """
+        if self.chat_template is None:
+            raise ValueError("This bundle has no chat template. Received: a dialogue. Give a prompt to generate.")
+        text = self.chat_template.render(messages, add_generation_prompt=add_generation_prompt)
+        return self.tokenizer.encode(check_text(text, "A dialogue"), add_special_tokens=False).ids
 
     def logits(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Logits after every token of a text: float32 [tokens, vocabulary]."""
@@ -150,6 +191,51 @@ class TextGenerator:
             )
         return check_ids(ids, self.graph).tolist()
 
+    def _template(self, source: str) -> ChatTemplate:
+        bos = "" if self.start is None else self.tokenizer.id_to_token(self.start)
+        eos = self.tokenizer.id_to_token(min(self.ends)) if self.ends else ""
+        return ChatTemplate(source, bos_token=bos or "", eos_token=eos or "")
+
+    def _write(self, prompts: Sequence[list[int]], options: GenerationOptions, batch_size: int) -> list[Any]:
+        """For each prompt the list of its texts."""
+        texts = [[self._begin(ids, options, sample) for sample in range(options.n)] for ids in prompts]
+        flat = [text for each in texts for text in each]
+        with self._session(flat, batch_size) as session:
+            for _ in decode(session, flat):
+                pass
+        return [[text.result() for text in each] for each in texts]
+
+    def _search(self, prompts: Sequence[list[int]], options: GenerationOptions, batch_size: int) -> list[Any]:
+        """The same by beam search, one prompt after the other."""
+        session = DecodeSession(self.graph, options.num_beams + 1)
+        results = []
+        for ids in prompts:
+            room = self.graph.context - len(ids)
+            found = search(session, ids, options, ends=self.ends, room=room)[: options.n]
+            results.append([self._found(ids, each) for each in found])
+        return results
+
+    def _found(self, prompt: list[int], found: Found) -> Generation:
+        detokenizer = self._text.start(prompt)
+        pieces = [*(detokenizer.push(token) for token in found.token_ids), detokenizer.flush()]
+        return Generation(
+            text="".join(pieces),
+            token_ids=found.token_ids,
+            finish_reason=found.reason,
+            prompt_tokens=len(prompt),
+            score=found.score,
+        )
+
+    def _constraint(self, options: GenerationOptions) -> Constraint | None:
+        if options.json_schema is None:
+            return None
+        with self._lock:
+            if self._grammars is None:
+                from .constrained import Grammars
+
+                self._grammars = Grammars(self.tokenizer, self.graph.vocab_size, sorted(self.ends))
+        return self._grammars.json(options.json_schema)
+
     def _begin(self, ids: list[int], options: GenerationOptions, sample: int) -> Continuation:
         return Continuation(
             ids,
@@ -159,6 +245,7 @@ class TextGenerator:
             room=self.graph.context - len(ids),
             vocab_size=self.graph.vocab_size,
             sample=sample,
+            constraint=self._constraint(options),
         )
 
     def _stream(self, text: Continuation) -> Iterator[Piece]:
@@ -171,15 +258,25 @@ class TextGenerator:
     @contextmanager
     def _session(self, texts: Sequence[Continuation], batch_size: int) -> Iterator[DecodeSession]:
         """A decode session for some texts, with room for the longest."""
-        session = DecodeSession(self.graph, max(1, min(batch_size, len(texts))))
-        if texts:
-            most = max(len(text.prompt) + text.options.max_new_tokens for text in texts)
-            session.reserve(min(most, self.graph.context))
-        yield session
+        cached = len(texts) == 1 and texts[0].options.prompt_cache
+        session = self._idle.take(texts[0].prompt) if cached else DecodeSession(self.graph, min(batch_size, len(texts)))
+        most = max(len(text.prompt) + text.options.max_new_tokens for text in texts)
+        session.reserve(min(most, self.graph.context))
+        try:
+            yield session
+        finally:
+            if cached:
+                self._idle.give_back(session)
 
 
 def _choose(options: GenerationOptions | None, changes: dict[str, Any]) -> GenerationOptions:
     return replace(options or GenerationOptions(), **changes)
+
+
+def _choose_for_chat(options: GenerationOptions | None, changes: dict[str, Any]) -> GenerationOptions:
+    """A dialogue is asked for again with a message more, so what was read of it is kept, unless beams move it about."""
+    keep = options is None and not changes.get("num_beams", 1) > 1
+    return _choose(options, {"prompt_cache": True, **changes} if keep else changes)
 
 
 def _is_one(prompt: Any) -> bool:

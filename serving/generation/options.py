@@ -55,7 +55,7 @@ class GenerationOptions:
     where texts repeat themselves."""
     prompt_cache: bool = False
     """Keep the keys and values for a next prompt that starts alike, and use those of an earlier one."""
-    json_schema: Mapping[str, Any] | str | None = None
+    json_schema: str | Mapping[str, Any] | None = None
     """Write JSON that fits this schema (needs the package llguidance)."""
 
     def __post_init__(self) -> None:
@@ -98,6 +98,7 @@ class GenerationOptions:
             "prompt_lookup_num_tokens": self.prompt_lookup_num_tokens,
             "json_schema": self.json_schema,
             "prompt_cache": self.prompt_cache,
+            "stop": self.stop,
         }
         given = [name for name, value in apart.items() if value]
         if given:

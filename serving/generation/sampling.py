@@ -6,6 +6,7 @@ thousands of it are not enough.
 
 import math
 from collections.abc import Sequence
+from copy import copy, deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -61,19 +62,33 @@ class Sampler:
         Returns:
             Its id; it counts for the penalties of those after it.
         """
-        scores = logits
-        if self._penalties or self._bias or len(banned):
-            scores = logits.copy()
-            if self._bias:
-                scores[self._bias[0]] += self._bias[1]
-            if self._penalties:
-                self._penalties.apply(scores)
-            if len(banned):
-                scores[banned] = -np.inf
+        scores = self.scores(logits, banned)
         token = self._draw(scores) if self._options.do_sample else int(scores.argmax())
         if self._penalties:
             self._penalties.count(token)
         return token
+
+    def scores(self, logits: np.ndarray, banned: Sequence[int] | np.ndarray = ()) -> np.ndarray:
+        """The logits with biases and penalties, minus infinity for banned tokens; the same array without any."""
+        if not (self._penalties or self._bias or len(banned)):
+            return logits
+        scores = logits.copy()
+        if self._bias:
+            scores[self._bias[0]] += self._bias[1]
+        if self._penalties:
+            self._penalties.apply(scores)
+        if len(banned):
+            scores[banned] = -np.inf
+        return scores
+
+    def after(self, token: int) -> "Sampler":
+        """What this one is once a token has come; it stays as it is."""
+        if self._penalties is None:
+            return self
+        other = copy(self)
+        other._penalties = deepcopy(self._penalties)
+        other._penalties.count(token)
+        return other
 
     def _draw(self, scores: np.ndarray) -> int:
         tokens, weights = candidates(scores, self._options)

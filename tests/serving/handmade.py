@@ -108,11 +108,13 @@ def write_bundle(
     graphs: dict[str, bytes] | None = None,
     *,
     tokenizer: tokenizers.Tokenizer | None = None,
+    more_files: dict[str, bytes] | None = None,
     **changes: Any,
 ) -> Path:
     """Writes a bundle; `changes` replace keys of the manifest."""
     graphs = graphs or {"fp32": mean_graph()}
     contents = {"tokenizer.json": (tokenizer or word_tokenizer()).to_str().encode(), "config.json": b"{}"}
+    contents |= more_files or {}
     contents |= {f"onnx/{name}.onnx": graph for name, graph in graphs.items()}
     for name, data in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
