@@ -4,7 +4,7 @@ from pathlib import Path
 
 import ctranslate2
 import numpy as np
-from protocol import Bind, Run, serve
+from encoding import Bind, Run, serve
 
 
 def prepare(checkpoint: Path, out: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 CACHE = Path(os.environ.get("KERASLLM_BENCHMARKS", Path.home() / ".cache" / "kerasllm" / "benchmarks"))
 # PyTorch's own index has builds without CUDA; pip prefers them, as their version ends in +cpu.
 _INDEX = ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+# What has to be built here is built for this processor; llama.cpp without what reads pictures.
+_BUILD = {"CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF"}
 
 
 def python_of(peer: str, requirements: Sequence[str]) -> Path:
@@ -39,7 +41,7 @@ def python_of(peer: str, requirements: Sequence[str]) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **_BUILD})
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         raise RuntimeError(lines[-1] if lines else f"{command[0]} ended with {done.returncode}")

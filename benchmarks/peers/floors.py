@@ -1,7 +1,8 @@
-"""How fast this machine multiplies matrices in onnxruntime, which no graph made of such products can beat."""
+"""What no graph can beat on this machine: how fast onnxruntime multiplies matrices, and how fast memory is read."""
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -24,9 +25,25 @@ def gemm_rates(threads: int) -> dict[str, float]:
     rates = {"fp32": 0.0, "int8": 0.0}
     for rows, inner, columns in _SIZES:
         for name, kind in (("MatMul", "fp32"), ("MatMulInteger", "int8"), ("DynamicQuantizeMatMul", "int8")):
-            seconds = _best(_product(name, rows, inner, columns, threads))
+            seconds = _best(_product(name, rows, inner, columns, threads), _SECONDS)
             rates[kind] = max(rates[kind], 2e-9 * rows * inner * columns / seconds)
     return rates
+
+
+def read_rate(size: int, threads: int, seconds: float) -> float:
+    """The best rate at which an array is read, again and again, as a decoder reads its weights for each token.
+
+    Args:
+        size: Bytes of the array; what of it stays in a cache is read faster, as with weights of that size.
+        threads: Threads that read parts of it at once.
+        seconds: Time to take.
+
+    Returns:
+        Bytes a nanosecond, which is 10^9 a second.
+    """
+    parts = np.array_split(np.ones(size // 4, np.float32), threads)
+    with ThreadPoolExecutor(threads) as pool:
+        return 1e-9 * size / _best(lambda: list(pool.map(np.max, parts)), seconds)
 
 
 def _product(operator: str, rows: int, inner: int, columns: int, threads: int) -> Callable[[], object]:
@@ -53,10 +70,10 @@ def _product(operator: str, rows: int, inner: int, columns: int, threads: int) -
     return lambda: session.run(None, {"x": feed})
 
 
-def _best(run: Callable[[], object]) -> float:
-    """Seconds of the fastest run."""
+def _best(run: Callable[[], object], seconds: float) -> float:
+    """Seconds of the fastest run, of those that the time is enough for."""
     run()
-    best, until = float("inf"), time.perf_counter() + _SECONDS
+    best, until = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < until:
         began = time.perf_counter()
         run()

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras_hub
 import numpy as np
-from protocol import Bind, Run, pad, serve
+from encoding import Bind, Run, pad, serve
 
 
 def prepare(checkpoint: Path, out: Path) -> None:

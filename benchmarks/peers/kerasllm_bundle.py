@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from protocol import Bind, Run, serve
+from encoding import Bind, Run, serve
 
 OUTPUT = "last_hidden_state"
 

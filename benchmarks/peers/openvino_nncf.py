@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
-from protocol import Bind, Run, pad, serve
+from encoding import Bind, Run, pad, serve
 
 CALIBRATION = 32  # rows of 128 random tokens
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from encoding import Bind, Run, pad, serve
 from optimum.onnxruntime import ORTModelForFeatureExtraction, ORTOptimizer, ORTQuantizer
 from optimum.onnxruntime.configuration import AutoOptimizationConfig, AutoQuantizationConfig
-from protocol import Bind, Run, pad, serve
 
 FILES = {
     "fp32, O3": ("O3", "model_optimized.onnx"),

@@ -1,8 +1,7 @@
-"""How the benchmark and a peer talk: a process a peer, one line of JSON asked, one line of JSON answered.
+"""How a benchmark and a peer talk: a process a peer, one line of JSON asked, one line of JSON answered.
 
-First an action, "prepare" (convert the checkpoint, once) or "load" (the variants, for so many threads). After "load",
-any number of requests: {"variant", "cell", "rows": [[ids]], "runs"}, answered by {"ms": [each run]}; with "save", the
-answer of one run goes to that file too, for the benchmark to compare.
+First an action, "prepare" (convert the checkpoint, once) or "load" (variants, for so many threads). After "load", any
+number of requests to a "variant"; what else is asked and answered is the benchmark's own: encoding.py, generating.py.
 """
 
 import contextlib
@@ -10,29 +9,26 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-Run = Callable[[], Any]
-"""Encodes a batch that was bound before: hidden states, float32 [rows, longest, hidden], or [tokens, hidden] a row."""
-Bind = Callable[[list[np.ndarray]], Run]
-"""Takes the rows, int64 [tokens] each, and makes whatever a user of the peer would have in hand before the call."""
-Load = Callable[[Path, Path, int], dict[str, Callable[[], Bind]]]
-"""Takes the checkpoint, what `prepare` made of it and the number of threads; gives what opens each variant."""
+Opened = TypeVar("Opened")
+"""A variant that was opened: whatever `answer` takes."""
 
 
 def serve(
-    prepare: Callable[[Path, Path], None], load: Callable[[Path, Path, int], dict[str, Callable[[], Bind]]]
+    prepare: Callable[[Path, Path], None],
+    load: Callable[[Path, Path, int], dict[str, Callable[[], Opened]]],
+    answer: Callable[[Opened, dict[str, Any]], dict[str, Any]],
 ) -> None:
     """Answers the benchmark, in the peer's process, until it hangs up.
 
     Args:
         prepare: Called with the checkpoint's folder and an empty folder for what is made of it.
-        load: Called once, before the first batch.
+        load: Called once, before the first request, with the checkpoint's folder, what `prepare` made of it and the
+            number of threads; gives what opens each variant.
+        answer: Called with a variant and a request; what it raises is the variant's failure.
     """
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not come between the answers
@@ -43,51 +39,27 @@ def serve(
         prepare(*folders)
         print(json.dumps({"done": True}), file=out)
         return
-    binds: dict[str, Bind] = {}
+    variants: dict[str, Opened] = {}
     failed = {}
     for name, open_variant in load(*folders, first["threads"]).items():
+        if first["variants"] and name not in first["variants"]:
+            continue
         try:
-            binds[name] = open_variant()
+            variants[name] = open_variant()
         except Exception as error:  # another variant may work; the table says why this one did not
             failed[name] = _reason(error)
-    print(json.dumps({"variants": list(binds), "failed": failed}), file=out)
-    bound: dict[tuple[str, str], Run] = {}
+    print(json.dumps({"variants": list(variants), "failed": failed}), file=out)
     for request in asked:
-        print(json.dumps(_answer(request, binds, bound)), file=out)
-
-
-def pad(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids and mask, int64 [rows, longest], padded with 0 on the right."""
-    ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
-    mask = np.zeros_like(ids)
-    for index, row in enumerate(rows):
-        ids[index, : len(row)], mask[index, : len(row)] = row, 1
-    return ids, mask
+        try:
+            answered = answer(variants[request["variant"]], request)
+        except Exception as error:
+            answered = {"error": _reason(error)}
+        print(json.dumps(answered), file=out)
 
 
 def _asked() -> Iterator[dict[str, Any]]:
     for line in sys.stdin:
         yield json.loads(line)
-
-
-def _answer(request: dict[str, Any], binds: dict[str, Bind], bound: dict[tuple[str, str], Run]) -> dict[str, Any]:
-    key = (request["variant"], request["cell"])
-    try:
-        if key not in bound:
-            bound[key] = binds[request["variant"]]([np.array(row, np.int64) for row in request["rows"]])
-        run = bound[key]
-        times = []
-        for _ in range(request["runs"]):
-            began = time.perf_counter()
-            answer = run()
-            times.append(1e3 * (time.perf_counter() - began))
-        if request.get("save"):
-            lengths = [len(row) for row in request["rows"]]
-            whole = [np.asarray(row, np.float32)[:size] for row, size in zip(answer, lengths, strict=True)]
-            np.save(request["save"], np.concatenate(whole))
-    except Exception as error:
-        return {"error": _reason(error)}
-    return {"ms": times}
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from protocol import Bind, Run, pad, serve
+from encoding import Bind, Run, pad, serve
 from transformers import AutoModel
 
 
