@@ -39,9 +39,11 @@ def main() -> None:
         options.out,
         tokenizer=read_tokenizer(options.source / "tok512.bin"),
         task="text-generation",
+        max_length=struct.unpack_from("<7i", (options.source / "stories260K.bin").read_bytes())[-1],
         # A story begins with <s>, and the next one's <s> ends it.
         settings={"eos_token_ids": [1, 2], "bos_token_id": 1, "add_bos": True},
         variants=options.variants.split(","),
+        max_length=read_shape(options.source / "stories260K.bin").context,
         validation=stories(options.source) or None,
         overwrite=options.overwrite,
     )
@@ -54,11 +56,22 @@ def read_model(path: Path) -> Any:
     The file is seven int32 sizes, then float32 arrays, a matrix as [out, in], all layers of a kind together; all of it
     little-endian.
     """
-    content = path.read_bytes()
-    hidden, intermediate, layers, heads, kv_heads, vocab_size, context = struct.unpack_from("<7i", content)
+    shape = read_shape(path)
+    arrays = _arrays(path, shape)
+    model = build_causal_lm(shape)
+    model.set_weights(
+        [_weight(variable.path, arrays, shape.head_size).reshape(variable.shape) for variable in model.weights]
+    )
+    return model
+
+
+def read_shape(path: Path) -> DecoderShape:
+    """The sizes at the beginning of the file."""
+    with path.open("rb") as file:
+        hidden, intermediate, layers, heads, kv_heads, vocab_size, context = struct.unpack("<7i", file.read(28))
     if vocab_size < 0:
         raise ValueError(f"The output matrix must be the embedding. Received: {path}, with one of its own.")
-    shape = DecoderShape(
+    return DecoderShape(
         decoder=path.stem,
         architecture="llama",
         vocab_size=vocab_size,
@@ -71,12 +84,6 @@ def read_model(path: Path) -> Any:
         context=context,
         tied=True,
     )
-    arrays = _arrays(path, shape)
-    model = build_causal_lm(shape)
-    model.set_weights(
-        [_weight(variable.path, arrays, shape.head_size).reshape(variable.shape) for variable in model.weights]
-    )
-    return model
 
 
 def _arrays(path: Path, shape: DecoderShape) -> dict[str, np.ndarray]:
