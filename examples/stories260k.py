@@ -39,7 +39,6 @@ def main() -> None:
         options.out,
         tokenizer=read_tokenizer(options.source / "tok512.bin"),
         task="text-generation",
-        max_length=struct.unpack_from("<7i", (options.source / "stories260K.bin").read_bytes())[-1],
         # A story begins with <s>, and the next one's <s> ends it.
         settings={"eos_token_ids": [1, 2], "bos_token_id": 1, "add_bos": True},
         variants=options.variants.split(","),
