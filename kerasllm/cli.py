@@ -15,8 +15,8 @@ from . import __version__
 VERBS = {
     "quickstart": "Train, export, verify and measure a small classifier in a few minutes.",
     "train": "Fit a text classifier on labelled texts; writes a RUN folder.",
-    "pretrain": "Teach an encoder a language from running text; writes a RUN folder to fine-tune from.",
-    "finetune": "Fit an encoder for a task; writes a RUN folder.",
+    "pretrain": "Teach an encoder (or --decoder) a language from running text; writes a RUN folder.",
+    "finetune": "Fit an encoder for a task, or a --decoder for dialogues; writes a RUN folder.",
     "distill": "Fit a small student on what a larger teacher says of labelled texts; writes a RUN folder.",
     "evaluate": "Score a RUN or a BUNDLE on its task's examples, with the task's own metrics.",
     "export": "Turn a RUN, an encoder's folder or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
@@ -26,6 +26,8 @@ VERBS = {
     "bench": "Measure a BUNDLE's latency and throughput on this machine.",
     "inspect": "Show what is inside a RUN, a BUNDLE or an ONNX file.",
 }
+
+_DECODER_VERBS = ("pretrain", "finetune")  # with --decoder
 
 _EPILOGUE = """Examples:
 
@@ -38,12 +40,13 @@ _EPILOGUE = """Examples:
 Every verb has --help. Add --debug to any of them to see the traceback of an error."""
 
 
-def build_app(called: str | None = None) -> cyclopts.App:
+def build_app(called: str | None = None, *, decoder: bool = False) -> cyclopts.App:
     """The application with its verbs, none of them imported yet.
 
     Args:
         called: The verb that is about to run: its help comes from its own docstring. The others show their summary,
             so that `kerasllm --help` imports none of them.
+        decoder: Whether it is about a decoder, which has settings of its own.
     """
     app = cyclopts.App(
         name="kerasllm",
@@ -55,7 +58,8 @@ def build_app(called: str | None = None) -> cyclopts.App:
         result_action="return_value",
     )
     for verb, summary in VERBS.items():
-        app.command(f"kerasllm.verbs.{verb}:{verb}", name=verb, help=None if verb == called else summary)
+        name = f"{verb}_decoder" if decoder and verb in _DECODER_VERBS else verb
+        app.command(f"kerasllm.verbs.{name}:{name}", name=verb, help=None if verb == called else summary)
     return app
 
 
@@ -70,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = [word for word in words if word != "--debug"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up notes are not for our users
     try:
-        build_app(words[0] if words else None)(words)
+        decoder = any(word.split("=")[0] == "--decoder" for word in words)
+        build_app(words[0] if words else None, decoder=decoder)(words)
     except (cyclopts.CycloptsError, ValueError, FileNotFoundError, FileExistsError, ImportError) as error:
         _fail(error, 2, debug)
     except KeyboardInterrupt as error:

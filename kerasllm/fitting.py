@@ -41,7 +41,9 @@ class Trainer:
             tuning: Which of their weights move, and how far.
         """
         keras.utils.set_random_seed(config.seed)
-        if config.deterministic:
+        # What XLA compiles for a CPU is deterministic by itself, and would not be compiled at all with this.
+        compiled = task.fixed_shapes and not tf.config.list_physical_devices("GPU")
+        if config.deterministic and keras.backend.backend() == "tensorflow" and not compiled:
             tf.config.experimental.enable_op_determinism()
         self._steps, self._config = task.steps(), config
         self.portable = task.build()
@@ -52,8 +54,8 @@ class Trainer:
                 self._model = task.training_model(model)
             factors = learning_rate_factors(model, tuning.layer_decay)
             optimizer = _optimizer(self._model.trainable_variables, factors, config, self._steps)
-            # Batches are of many lengths: XLA would compile each of them anew.
-            self._model.compile(optimizer, task.loss(), jit_compile=False)
+            # Where batches are of many lengths, XLA would compile each of them anew.
+            self._model.compile(optimizer, task.loss(), jit_compile="auto" if task.fixed_shapes else False)
             self._model.optimizer.build(self._model.trainable_variables)
 
     def epoch(self, number: int, examples: tf.data.Dataset) -> float:
@@ -105,6 +107,8 @@ class Trainer:
 
 def strategy() -> tf.distribute.Strategy:
     """Every GPU together, or, without one, every logical CPU; the default strategy where there is only one device."""
+    if keras.backend.backend() != "tensorflow":  # others have their own ways to more devices
+        return tf.distribute.get_strategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
         return tf.distribute.get_strategy()
@@ -149,12 +153,14 @@ def _optimizer(
     options: dict[str, Any] = {"global_clipnorm": config.clip_norm}
     if config.average:
         options |= {"use_ema": True, "ema_momentum": config.average}
+    if config.accumulate > 1:
+        options["gradient_accumulation_steps"] = config.accumulate
     return AdamW(
         rate,
         variables,
         factors=factors,
         weight_decay=config.weight_decay if config.optimizer == "adamw" else 0.0,
-        compiled=not tf.distribute.has_strategy(),
+        compiled=keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy(),
         **options,
     )
 

@@ -8,7 +8,8 @@ from .atomic import replace_file
 from .console import console
 
 # "epoch" (from 1), "train_loss", "validation_loss", the task's score on the validation split such as
-# "validation_accuracy", "learning_rate" (at the epoch's end), "tokens_per_second" (of training, padding not counted).
+# "validation_accuracy", "learning_rate" (at the epoch's end), "tokens_per_second" (of training, padding not counted),
+# and where it is known "flop_utilisation" (share of what matrix products reach on the device, 0 to 1).
 Row = dict[str, float]
 
 

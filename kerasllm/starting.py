@@ -1,10 +1,11 @@
-"""What a training starts from: an empty folder, or the run that is in it; a tokenizer, and an encoder."""
+"""What a training starts from: an empty folder, or the run that is in it; a tokenizer, and an encoder or decoder."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from .decoder import DECODER_PRESETS, Decoder, DecoderConfig, open_decoder
 from .encoder import PRESETS, Encoder, EncoderConfig, open_encoder
 from .extras import require
 from .tokenizer import load_tokenizer
@@ -42,3 +43,13 @@ def start_encoder(
     if config.encoder not in PRESETS:
         return open_encoder(config)
     return open_encoder(config, start_tokenizer(out, make, resume=resume))
+
+
+def start_decoder(
+    config: DecoderConfig, out: Path, make: Callable[[], Tokenizer], *, resume: bool, seed: int
+) -> Decoder:
+    """Opens a decoder, as `start_encoder` does an encoder."""
+    require("train", "keras").utils.set_random_seed(seed)
+    if config.decoder not in DECODER_PRESETS:
+        return open_decoder(config)
+    return open_decoder(config, start_tokenizer(out, make, resume=resume))

@@ -29,6 +29,7 @@ from .tasks.classification import ClassificationTask
 from .tasks.task import Task
 from .tokenizer import TokenizerConfig, make_tokenizer, save_tokenizer, vocab_size
 from .tuning import TuningConfig
+from .utilisation import peak_flops
 from .vectors import initial_vectors
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class TrainingConfig:
     """Share of the weights that adamw takes away, times the learning rate, every step."""
     clip_norm: float | None = 1.0
     """Longest gradient, all weights together; longer ones are scaled down."""
+    accumulate: int = 1
+    """Batches whose gradients are added up to one step: as good as a batch so many times as large, in less memory."""
     label_smoothing: float = 0.0
     """Share of certainty that goes from the true label to all of them, 0 to 1."""
     average: float = 0.0
@@ -90,7 +93,7 @@ class TrainingConfig:
     """For initial weights, dropout and the order of examples."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("patience", 0), ("weight_decay", 0)):
+        for name, least in (("epochs", 1), ("patience", 0), ("weight_decay", 0), ("accumulate", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"`{name}` must be at least {least}. Received: {getattr(self, name)}.")
         for name in ("warmup", "label_smoothing", "average"):
@@ -301,7 +304,7 @@ def _epoch(trainer: "Trainer", epoch: int, task: Task) -> Row:
     loss = trainer.epoch(epoch, task.batches(epoch))
     seconds = time.perf_counter() - start
     scores = task.report(trainer.portable, "validation")
-    row = {
+    row: Row = {
         "epoch": epoch + 1,
         "train_loss": loss,
         "validation_loss": scores["loss"],
@@ -309,7 +312,11 @@ def _epoch(trainer: "Trainer", epoch: int, task: Task) -> Row:
         "learning_rate": trainer.learning_rate(),
         "tokens_per_second": round(task.tokens() / seconds),
     }
+    if (flops := task.token_flops()) is not None:
+        row["flop_utilisation"] = flops * task.tokens() / seconds / peak_flops()
     show_row(row)
+    for prompt, text in task.samples(trainer.portable):
+        say(f"  {prompt!r}: {text!r}")
     return row
 
 

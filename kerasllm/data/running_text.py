@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -20,6 +20,7 @@ from .columns import TEXT_NAMES
 from .files import read_table, read_text
 
 Document = list[str]  # its passages
+AnyDocument = TypeVar("AnyDocument")
 SPECIAL, BEGINS, CONTINUES = range(3)  # what `marks` say of a token: no word at all, a word's first piece, a later one
 _HELD_OUT = 20  # one document in so many is validation where no other text is named
 _TITLE = re.compile(r"\s*= (?!= )[^=].* =\s*")  # "= Title =", but not "= = Section = =" or "== Section =="
@@ -81,7 +82,7 @@ def read_documents(config: RunningTextConfig) -> dict[str, list[Document]]:
     if config.validation is not None:
         splits = {"train": train, "validation": list(_documents(Path(config.validation), config))}
     else:
-        splits = _held_out(train, config)
+        splits = held_out(train, config)
     for name, documents in splits.items():
         if not documents:
             raise ValueError(f"Texts must hold at least one document. Received: none for {name}.")
@@ -153,11 +154,10 @@ def _documents(path: Path, config: RunningTextConfig) -> Iterator[Document]:
     """The documents of a file, empty ones left out."""
     if not path.is_file():
         raise FileNotFoundError(f"A text must be a file. Received: {path}, where there is none.")
-    kind = Path(path.name.lower().removesuffix(".gz")).suffix
-    if kind in (".csv", ".tsv", ".jsonl", ".parquet"):
-        found: Iterable[Document] = ([text or ""] for text in _texts(path, config))
+    if is_table(path):
+        found: Iterable[Document] = ([text or ""] for text in texts_of_table(path, config))
     else:
-        found = _split(read_text(path).split("\n"), config.documents)
+        found = split_lines(read_text(path).split("\n"), config.documents)
     for document in found:
         passages = [clean(passage) if config.clean else passage for passage in document]
         passages = [passage for passage in passages if passage and not passage.isspace()]
@@ -165,7 +165,8 @@ def _documents(path: Path, config: RunningTextConfig) -> Iterator[Document]:
             yield passages
 
 
-def _split(lines: list[str], kind: str) -> Iterator[Document]:
+def split_lines(lines: list[str], kind: str) -> Iterator[Document]:
+    """The documents of a text file's lines; no line is left out."""
     document: Document = []
     for line in lines:
         ends = not line.strip() if kind == "paragraph" else kind == "article" and _TITLE.fullmatch(line)
@@ -176,7 +177,13 @@ def _split(lines: list[str], kind: str) -> Iterator[Document]:
     yield document
 
 
-def _texts(path: Path, config: RunningTextConfig) -> list[str | None]:
+def is_table(path: Path) -> bool:
+    """Whether a file holds a document a row, not lines of text."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix in (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def texts_of_table(path: Path, config: RunningTextConfig) -> list[str | None]:
+    """The column of texts of a table."""
     table = read_table(path)
     wanted = (config.text_column,) if config.text_column else TEXT_NAMES
     column = next((name for name in wanted if name in table), None)
@@ -188,7 +195,7 @@ def _texts(path: Path, config: RunningTextConfig) -> list[str | None]:
     return table[column]
 
 
-def _held_out(documents: list[Document], config: RunningTextConfig) -> dict[str, list[Document]]:
+def held_out(documents: list[AnyDocument], config: RunningTextConfig) -> dict[str, list[AnyDocument]]:
     """One document in twenty, at least one, becomes validation."""
     if len(documents) < 2:
         raise ValueError(

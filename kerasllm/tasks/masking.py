@@ -202,10 +202,10 @@ def masked_cross_entropy(labels: Any, logits: Any) -> Any:
 
     labels = ops.cast(labels, "int32")
     known = ops.cast(labels >= 0, "float32")
-    return ops.sum(_losses(labels, logits)) / ops.maximum(ops.sum(known), 1)
+    return ops.sum(token_losses(labels, logits)) / ops.maximum(ops.sum(known), 1)
 
 
-def _losses(labels: Any, logits: Any) -> Any:
+def token_losses(labels: Any, logits: Any) -> Any:
     """The cross-entropy at each place, [batch, places], 0 where there is no label."""
     from keras import ops
 
@@ -222,7 +222,7 @@ def _scorer(model: "keras.Model") -> "keras.Model":
     labels = keras.Input((None,), dtype="int32", name="labels")
     logits = asked.output["logits"] if isinstance(asked.output, dict) else asked.output
     right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
-    outputs = {"loss": _losses(labels, logits), "right": right, "known": labels >= 0}
+    outputs = {"loss": token_losses(labels, logits), "right": right, "known": labels >= 0}
     inputs = [*asked.inputs, labels]
     if isinstance(asked.output, dict):
         truth = keras.Input((), dtype="int32", name="next_sentence_labels")

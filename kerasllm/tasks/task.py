@@ -24,6 +24,7 @@ class Task(ABC):
         examples: Split ("train", "validation" and maybe "test") to its number of examples.
         fingerprint: A digest of the data: the same content has the same one.
         notes: What reading the data did that its user should know, a sentence each.
+        fixed_shapes: Whether all training batches have one shape, so that it pays to compile the whole step.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Task(ABC):
     examples: Mapping[str, int]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    fixed_shapes: bool = False
 
     @abstractmethod
     def build(self) -> "keras.Model":
@@ -68,6 +70,15 @@ class Task(ABC):
         Args:
             epoch: The first epoch, from 0.
         """
+
+    def token_flops(self) -> float | None:
+        """Floating-point operations that a token of training takes, where the task can tell."""
+        return None
+
+    def samples(self, model: "keras.Model") -> list[tuple[str, str]]:
+        """What a model that writes goes on with after some prompts: pairs of prompt and text."""
+        del model
+        return []
 
     @abstractmethod
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
