@@ -179,6 +179,8 @@ def draw(weights: np.ndarray, chance: float) -> int:
     Returns:
         The place; the sum is searched in blocks first, so that a large vocabulary costs one pass.
     """
+    if len(weights) <= _ENOUGH:
+        return _first_above(np.cumsum(weights, dtype=np.float64), chance, weights)
     whole = len(weights) // _BLOCK * _BLOCK
     sums = np.append(weights[:whole].reshape(-1, _BLOCK).sum(axis=1), weights[whole:].sum())
     reached = np.cumsum(sums, dtype=np.float64)
@@ -192,6 +194,12 @@ def draw(weights: np.ndarray, chance: float) -> int:
     if place >= len(inside) or not inside[place]:
         place = int(np.flatnonzero(inside)[-1])
     return block * _BLOCK + place
+
+
+def _first_above(reached: np.ndarray, chance: float, weights: np.ndarray) -> int:
+    """The place where the running sum passes a share of the whole."""
+    place = int(np.searchsorted(reached, chance * reached[-1], side="right"))
+    return place if place < len(weights) else int(np.flatnonzero(weights)[-1])  # rounding led past the end
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:
