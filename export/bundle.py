@@ -13,6 +13,7 @@ import tokenizers
 from ..atomic import check_new, new_folder
 from ..tokenizer import load_tokenizer, tokenizer_json
 from .card import model_card
+from .causal.bundle import export_causal
 from .compiler import functional_graph, lower_model
 from .configs import model_config, sentence_files
 from .forms import TaskForm, form_of
@@ -27,7 +28,7 @@ from .signature import Activation, Side, Signature, read_signature
 from .verification import calibration_feeds, check_drop, measure_variants
 from .vocabulary import special_tokens, tokenizer_config
 
-Variant = Literal["fp32", "int8", "static", "portable"]
+Variant = Literal["fp32", "int8", "int4", "fp16", "static", "portable"]
 # Operators that, for one text, multiply one row by a matrix at every step: onnxruntime's packed matrices are made for
 # many rows, and slow that down by a quarter. DynamicQuantizeLSTM cannot do without (benchmarks/LOG.md).
 _ONE_ROW_A_STEP = {"LSTM", "GRU", "RNN"}
@@ -68,7 +69,8 @@ def export_bundle(
     task's metric on `validation`, where that is given.
 
     Args:
-        model: A functional or sequential model from token ids [batch, sequence], and at most an attention_mask and
+        model: For text-generation a KerasHub CausalLM (GPT2, Llama, Mistral, Qwen or Qwen3); else a functional or
+            sequential model from token ids [batch, sequence], and at most an attention_mask and
             token_type_ids beside them, to the outputs of the task, by name or in this order: text-classification
             `logits` [batch, labels] (or [batch, 1] for two labels); token-classification `logits` [batch, sequence,
             labels]; question-answering `start_logits` and `end_logits` [batch, sequence]; feature-extraction
@@ -82,13 +84,15 @@ def export_bundle(
         variants: Which to write: "fp32"; "int8", which takes the ranges of activations as they come, and is the
             bundle's default where it is asked for; "static", int8 with ranges fixed by the validation examples, so that
             a text's answer does not move with its batch mates; "portable", fp32 of standard ONNX operators alone, for
-            other runtimes.
+            other runtimes. For text-generation "int8" and "int4" store weights in as many bits, and "fp16" is for
+            GPUs.
         multi_label: Whether a text can have several labels.
         max_length: Tokens kept of a text; None: the model's own fixed length, or its positions, else 256.
         activation: What makes probabilities of the output; None: read off the model's last layer.
         padding_side: Where the model was trained to find padding; needed only if the model cares.
         validation: Examples of the task to take the metric on, as its data are read: see `kerasllm.evaluation`.
-        max_drop: Most that a variant may lose of the metric, 0 to 1.
+        max_drop: Most that a variant may lose of the metric, 0 to 1; for text-generation, by which share perplexity
+            may rise, for int4 ten times as much.
         overwrite: Replace a bundle that is there.
         provenance: Where the model came from, for the manifest.
         on_step: Told the name of each step as it begins.
@@ -102,11 +106,26 @@ def export_bundle(
         ExportError: A layer cannot be lowered, the graph differs from Keras, or a variant loses too much.
         OSError: The disk is full or the folder cannot be written.
     """
-    _check_request(task, variants, labels, validation)
+    if task != "text-generation":
+        _check_request(task, variants, labels, validation)
     if not overwrite:
         check_new(Path(out))  # before the work, not after it
     if not isinstance(tokenizer, tokenizers.Tokenizer):
         tokenizer = load_tokenizer(Path(tokenizer))
+    if task == "text-generation":
+        return export_causal(
+            model,
+            Path(out),
+            tokenizer=tokenizer,
+            settings=settings or {},
+            variants=variants,
+            max_length=max_length,
+            validation=validation,
+            max_drop=max_drop,
+            overwrite=overwrite,
+            provenance=provenance,
+            on_step=on_step,
+        )
     model = free_sizes(model)
     signature = read_signature(
         model,

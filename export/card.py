@@ -1,5 +1,6 @@
 """The model card: what the bundle is, what was measured, how to use it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ _KINDS = {
         'reader(question="...", context="...")  # {"answer", "score", "start", "end"}',
     ),
     "feature-extraction": ("A sentence encoder", 'encoder(["...", "..."])  # float32 [2, dimensions]'),
+    "text-generation": ("A language model", 'generator.generate("Once upon a time").text'),
     "fill-mask": ("A masked language model", 'filler("... MASK ...")  # [{"score", "token_str", "sequence"}]'),
 }
 
@@ -25,7 +27,11 @@ _EXAMPLES = {
     "question-answering": "questions",
     "feature-extraction": "pairs of texts",
     "fill-mask": "rows of text",
+    "text-generation": "rows of text",
 }
+
+
+_PERPLEXITY = "perplexity"  # of a token: no share, and the lower, the better
 
 
 def model_card(manifest: Mapping[str, Any], name: str) -> str:
@@ -59,7 +65,7 @@ pipeline_tag: {manifest["task"]}
 ```python
 from kerasllm.serving import load
 
-{use.split("(")[0]} = load("{name}")
+{re.split(r"[.(]", use)[0]} = load("{name}")
 {use}
 ```
 
@@ -80,6 +86,8 @@ def _gives(manifest: Mapping[str, Any]) -> str:
     if manifest["task"] == "feature-extraction":
         length = " of length 1" if settings["normalize"] else ""
         return f"A text becomes {settings['dimensions']} numbers{length} (pooling: {settings['pooling']}). {cut}"
+    if manifest["task"] == "text-generation":
+        return f"It goes on with a text, of {limit} tokens in all."
     if manifest["task"] == "fill-mask":
         return f"It fills in `{settings['mask_token']}`. Texts have at most {limit} tokens."
     texts = "two texts" if settings.get("pair") else "a text"
@@ -99,7 +107,15 @@ def columns(manifest: Mapping[str, Any]) -> list[str]:
         (variant["metric"]["name"] for variant in manifest["variants"].values() if "metric" in variant), "metric"
     )
     alike = "cosine to fp32" if _is_of_vectors(manifest) else "as fp32 %"
-    return ["variant", "MB", f"{metric} %", alike, "difference", "quantized", "p50 ms"]
+    return [
+        "variant",
+        "MB",
+        metric if metric == _PERPLEXITY else f"{metric} %",
+        alike,
+        "difference",
+        "quantized",
+        "p50 ms",
+    ]
 
 
 def _is_of_vectors(manifest: Mapping[str, Any]) -> bool:
@@ -116,12 +132,16 @@ def _row(name: str, variant: Mapping[str, Any]) -> list[str]:
     return [
         name,
         f"{variant['bytes'] / 1e6:.2f}",
-        f"{100 * metric['value']:.2f}" if metric else "not measured",
+        _value(metric) if metric else "not measured",
         _alike(parity),
         f"{parity['max_abs_difference']:.1e}" if parity else "-",
         f"{coverage['quantized']} of {coverage['total']}" if coverage else "-",
         f"{variant['latency_ms']['p50']:.3f}" if "latency_ms" in variant else "-",
     ]
+
+
+def _value(metric: Mapping[str, Any]) -> str:
+    return f"{metric['value']:.3f}" if metric["name"] == _PERPLEXITY else f"{100 * metric['value']:.2f}"
 
 
 def _alike(parity: Mapping[str, Any]) -> str:
@@ -136,9 +156,12 @@ def measured_on(manifest: Mapping[str, Any]) -> str:
     variants = list(manifest["variants"].values())
     latency, cpu, metric = variants[0]["latency_ms"], manifest["cpu"], variants[0].get("metric")
     of = "probabilities" if manifest["task"] == "text-classification" and metric else "outputs"
+    text = f"one text of {latency['tokens']} tokens, tokenizing included"
+    if manifest["task"] == "text-generation":
+        text = "one token more"
     where = f"one thread of {cpu['model']}{'' if cpu['exact_int8'] else ' without VNNI'}"
     return (
         (f"Metric: on {metric['examples']:,} validation {_EXAMPLES[manifest['task']]}. " if metric else "")
         + f"Difference: the largest one, for float graphs of the outputs from Keras's, else of the {of} from fp32's. "
-        + f"Latency: one text of {latency['tokens']} tokens, tokenizing included, on {where}."
+        + f"Latency: {text}, on {where}."
     )

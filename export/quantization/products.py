@@ -22,7 +22,7 @@ def quantize_matmul(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
     array = weights.array(weight)
     if x is None or weight is None or array is None or array.ndim != 2 or (x.shape is not None and len(x.shape) < 2):
         return None
-    bias = _take_bias(node, array.shape[0 if turned else 1])
+    bias = take_bias(node, array.shape[0 if turned else 1])
     if not turned:
         return _product(x, weights.twins(weight, _factor), bias, weights)
     rows, scale = weights.twins(weight, tied_rows)
@@ -74,7 +74,7 @@ def _turned_factor(array: np.ndarray) -> dict[str, np.ndarray]:
     return _factor(array.T)
 
 
-def _take_bias(node: ir.Node, width: int) -> ir.Value | None:
+def take_bias(node: ir.Node, width: int) -> ir.Value | None:
     """The constant [out] that the only consumer adds, which is taken out of the graph."""
     product = node.outputs[0]
     uses = product.uses()

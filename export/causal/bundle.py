@@ -1,0 +1,151 @@
+"""A decoder's bundle: lower, quantize, write, verify through the very door that serves it, then rename."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import onnx_ir as ir
+import onnxruntime
+from tokenizers import Tokenizer
+
+from ... import __version__
+from ...atomic import new_folder
+from ...serving.cpu import read_cpu
+from ...serving.manifest import FORMAT
+from ..card import model_card
+from ..errors import ExportError
+from ..manifest import write_manifest
+from .blockwise import Bits, quantize_blocks
+from .companions import companions
+from .half import to_half
+from .lowering import lower_causal
+from .reading import CausalParts, read_parts
+from .settings import generation_settings
+from .verification import check_rise, measure_causal
+
+FILES = {
+    "fp32": "onnx/model.onnx",
+    "int8": "onnx/model_quantized.onnx",
+    "int4": "onnx/model_q4.onnx",
+    "fp16": "onnx/model_fp16.onnx",
+    "portable": "onnx/model_std.onnx",
+}
+# What is served when nobody says which.
+_PREFERRED = ("int8", "int4", "fp32", "fp16")
+_ROLES = ("input_ids", "attention_mask", "position_ids")
+
+
+def export_causal(
+    model: Any,
+    out: Path,
+    *,
+    tokenizer: Tokenizer,
+    settings: Mapping[str, Any],
+    variants: Sequence[str],
+    max_length: int | None,
+    validation: Sequence[str] | None,
+    max_drop: float,
+    overwrite: bool,
+    provenance: Mapping[str, Any] | None,
+    on_step: Callable[[str], object],
+) -> dict[str, Any]:
+    """Exports a KerasHub CausalLM; arguments, result and errors are those of `export_bundle`."""
+    _check_variants(variants)
+    parts = read_parts(model, max_length)
+    resolved, template = generation_settings(settings, tokenizer, parts)
+    default = next(name for name in _PREFERRED if name in variants)
+    on_step("lowering")
+    lowered = lower_causal(parts)
+    texts = list(validation) if validation else []
+    manifest = _manifest(parts, resolved, default, provenance)
+    with new_folder(out, overwrite=overwrite) as folder:
+        on_step("writing")
+        for name, data in companions(parts, tokenizer, resolved, template, FILES[default]).items():
+            (folder / name).write_bytes(data)
+        (folder / "onnx").mkdir()
+        records = {name: _write(folder, name, lowered, parts) for name in dict.fromkeys(["fp32", *variants])}
+        served = [name for name in records if name != "portable"]
+        write_manifest(folder, manifest, records)
+        on_step("verifying")
+        for name, measured in measure_causal(model, parts, folder, served, texts).items():
+            records[name] |= measured
+            check_rise(name, records[name], records["fp32"], max_drop)
+        if "fp32" not in variants:
+            (folder / FILES["fp32"]).unlink()  # it was there to compare with
+        write_manifest(folder, manifest, {name: records[name] for name in variants})
+        (folder / "README.md").write_text(model_card(manifest, out.name), encoding="utf-8")
+    return manifest
+
+
+def _check_variants(variants: Sequence[str]) -> None:
+    if not variants or set(variants) - set(FILES) or len(set(variants)) != len(variants):
+        raise ValueError(f"Variants must be distinct and among {list(FILES)}. Received: {list(variants)}.")
+    if set(variants) == {"portable"}:
+        raise ValueError("kerasllm cannot serve portable alone. Received: variants portable. Add fp32.")
+
+
+def _write(folder: Path, variant: str, lowered: ir.Model, parts: CausalParts) -> dict[str, Any]:
+    """Writes a variant's graph; returns what the manifest says of it before it is measured."""
+    record: dict[str, Any] = {"file": FILES[variant], "saturates": False}
+    graph = lowered
+    if variant in ("int8", "int4"):
+        graph, record["coverage"] = quantize_blocks(lowered, _bits(variant, parts))
+    elif variant == "fp16":
+        graph = to_half(lowered)
+    elif variant == "portable":
+        graph = lower_causal(parts, portable=True)
+    data = ir.to_proto(graph)
+    if data.ByteSize() >= 2**31:
+        raise ExportError(
+            f"A graph must have less than 2 GB. Received: {data.ByteSize() / 1e9:.1f} GB for {variant}. "
+            "Leave it out (--variants)."
+        )
+    (folder / FILES[variant]).write_bytes(data.SerializeToString())
+    return record
+
+
+def _bits(variant: str, parts: CausalParts) -> Callable[[str], Bits]:
+    """Bits of each weight: with int4, the first and the last layer keep 8, and so does the head.
+
+    What they lose, no layer after them makes good, and all layers of a small model are first or last.
+    """
+    outer = (f"{parts.layers[0].name}/", f"{parts.layers[-1].name}/")
+
+    def bits_of(name: str) -> Bits:
+        inside = any(name.startswith(f"{layer.name}/") for layer in parts.layers)
+        return 4 if variant == "int4" and inside and not name.startswith(outer) else 8
+
+    return bits_of
+
+
+def _manifest(
+    parts: CausalParts, settings: Mapping[str, Any], default: str, provenance: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The manifest as far as it is known before anything is written or measured."""
+    versions = {"keras": keras.__version__, "backend": keras.backend.backend(), "onnxruntime": onnxruntime.__version__}
+    ends = settings["eos_token_ids"]
+    return {
+        "format": FORMAT,
+        "producer": {"name": "kerasllm", "version": __version__, **versions},
+        "task": "text-generation",
+        "labels": [],
+        "multi_label": False,
+        "activation": "none",
+        "preprocessing": {
+            "max_length": parts.context,
+            "pad_token_id": ends[0] if ends else 0,
+            "padding": "longest",
+            "padding_side": "right",
+        },
+        "inputs": {role: role for role in _ROLES},
+        "outputs": ["logits"],
+        "cache": {"layers": len(parts.layers), "kv_heads": parts.kv_heads, "head_size": parts.head_size},
+        "settings": dict(settings),
+        "default_variant": default,
+        "variants": {},
+        "files": {},
+        "provenance": dict(provenance or {}),
+        "cpu": asdict(read_cpu()),
+    }
