@@ -2,6 +2,7 @@
 
 import json as json_format
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ def chat(
     variant: str | None = None,
     threads: int | None = None,
     providers: str | None = None,
-    options: Annotated[Asked, Parameter(name="*", group="Generation")] = Asked(prompt_cache=True),  # noqa: B008 (frozen)
+    options: Annotated[Asked, Parameter(name="*", group="Generation")] = Asked(),  # noqa: B008 (frozen)
     json: bool = False,
 ) -> None:
     """Talk with a text-generation BUNDLE that has a chat template; answers appear as they are written.
@@ -43,6 +44,7 @@ def chat(
     """
     if options.n > 1:
         raise ValueError(f"A dialogue has one answer to a message. Received: n={options.n}. Use kerasllm generate.")
+    options = replace(options, prompt_cache=options.num_beams == 1)  # the dialogue so far is not read again
     generator = load_generator(bundle, variant, threads, providers)
     messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
     if message is not None:

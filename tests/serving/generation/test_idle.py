@@ -8,13 +8,21 @@ from kerasllm.serving.generation.session import DecodeSession
 OPTIONS = {"max_new_tokens": 6, "prompt_cache": True}
 
 
+def record_reads(monkeypatch):
+    """A list that grows by the number of tokens of every read."""
+    read, extend = [], DecodeSession.extend
+
+    def recorded(self, slot, ids, **named):
+        read.append(len(ids))
+        return extend(self, slot, ids, **named)
+
+    monkeypatch.setattr(DecodeSession, "extend", recorded)
+    return read
+
+
 def test_a_prompt_that_starts_alike_is_read_from_there(generator, monkeypatch):
     first = generator.generate("a long beginning, then", **OPTIONS)
-    read = []
-    extend = DecodeSession.extend
-    monkeypatch.setattr(
-        DecodeSession, "extend", lambda self, slot, ids, **k: (read.append(len(ids)), extend(self, slot, ids, **k))[1]
-    )
+    read = record_reads(monkeypatch)
     prompt = [*generator.prompt_ids("a long beginning, then"), *first.token_ids, 1, 2]
     second = generator.generate(prompt, **OPTIONS)
     assert read == [3]  # the last token of the answer was never read, and two new ones
@@ -47,13 +55,8 @@ def test_the_longest_start_is_taken_and_the_oldest_forgotten(generator):
     assert idle.take([3, 4, 5, 6]) not in sessions
 
 
-@pytest.mark.parametrize("chunk", [1, 2])
-def test_texts_of_one_prompt_read_it_once(generator, monkeypatch, chunk):
-    read = []
-    extend = DecodeSession.extend
-    monkeypatch.setattr(
-        DecodeSession, "extend", lambda self, slot, ids, **k: (read.append(slot), extend(self, slot, ids, **k))[1]
-    )
-    generator.generate(["hello", "you"], n=4, batch_size=4, do_sample=True, max_new_tokens=chunk)
-    assert len(read) >= 2
-    assert read.count(0) <= len(read)
+@pytest.mark.parametrize(("n", "length"), [(4, 1), (4, 2), (7, 5)])
+def test_texts_of_one_prompt_read_it_once(generator, monkeypatch, n, length):
+    read = record_reads(monkeypatch)
+    generator.generate(["hello", "you"], n=n, batch_size=4, do_sample=True, max_new_tokens=length)
+    assert read == [5, 3]
