@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -108,13 +109,13 @@ def _task(
     documents: Mapping[str, list[str]], decoder: Decoder, rows: CausalRowConfig, length: int, seed: int
 ) -> GenerationTask:
     """The windows of each split."""
-    end = decoder.tokenizer.token_to_id(end_token(decoder.tokenizer))
+    end: Any = decoder.tokenizer.token_to_id(end_token(decoder.tokenizer))  # it is there
     found = {
         name: CausalRows(
             Windows([_ids(decoder.tokenizer, text) for text in texts], end, length),
             batch_size=rows.batch_size,
             padding=pad_id(decoder.tokenizer),
-            steps=rows.steps,
+            steps=rows.steps if name == "train" else None,
             seed=seed,
         )
         for name, texts in documents.items()

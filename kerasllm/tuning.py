@@ -1,4 +1,4 @@
-"""How a pretrained encoder is fine-tuned: which weights move at all, and how far those of each layer do.
+"""How a pretrained encoder or decoder is fine-tuned: which weights move at all, and how far those of each layer do.
 
 A model's weights are seen as levels, from the bottom up: all that comes before the first transformer layer, each
 transformer layer, all that comes after the last one (the head).
@@ -14,7 +14,7 @@ from .lora import enable_lora
 
 @dataclass(frozen=True, kw_only=True)
 class TuningConfig:
-    """Which of a pretrained encoder's weights are trained, and how."""
+    """Which of a pretrained model's weights are trained, and how."""
 
     layer_decay: float = 1.0
     """What the learning rate is multiplied by from a layer to the one below it: lower layers move less (1: alike)."""
@@ -23,7 +23,7 @@ class TuningConfig:
     freeze_layers: int = 0
     """Keep so many of the lowest layers as they are, and the embeddings below them."""
     lora_rank: int = 0
-    """Learn a product of two thin matrices of this rank beside each chosen one, instead of the encoder's weights
+    """Learn a product of two thin matrices of this rank beside each chosen one, instead of the model's weights
     (0: the weights themselves). The saved model holds the sum."""
     lora_alpha: float = 16.0
     """What the product counts, times the rank."""
@@ -132,7 +132,10 @@ def _in_order(model: Any) -> Iterator[Any]:
 
 
 def _is_transformer(layer: Any) -> bool:
-    return isinstance(layer, require("train", "keras_hub").layers.TransformerEncoder)
+    layers = require("train", "keras_hub").layers
+    if isinstance(layer, layers.TransformerEncoder | layers.TransformerDecoder):
+        return True
+    return type(layer).__name__.endswith("TransformerDecoder")  # those of Llama and its kin are not public
 
 
 def _freeze(rungs: list[list[Any]]) -> None:

@@ -162,11 +162,11 @@ class CausalRows:
                 batch[name][place, : len(values)] = values
         return batch | {"positions": positions(batch["segments"])}
 
-    def _dataset(self, numbers: "tf.data.Dataset", make) -> "tf.data.Dataset":  # type: ignore[no-untyped-def]
+    def _dataset(self, numbers: "tf.data.Dataset", make) -> "tf.data.Dataset":
         tf = require("train", "tensorflow")
         names = ("token_ids", "segments", "labels", "positions")
 
-        def element(number):  # type: ignore[no-untyped-def]
+        def element(number):
             plain = lambda value: [make(int(value))[name] for name in names]  # noqa: E731
             arrays = tf.numpy_function(plain, [number], [tf.int32] * len(names), stateful=False)
             for array in arrays:

@@ -25,7 +25,8 @@ def elements(dataset, count):
 def test_windows_ask_for_every_token_once(lengths, length):
     texts = documents(lengths)
     rows = Windows(texts, END, length)
-    ids, labels, segments = (np.concatenate(part) for part in zip(*(rows.row(i, 0.0) for i in range(len(rows)))))
+    parts = [rows.row(index, 0.0) for index in range(len(rows))]
+    ids, labels, segments = (np.concatenate(part) for part in zip(*parts, strict=True))
     stream = np.concatenate([np.concatenate([[END], text]) for text in texts])
     np.testing.assert_array_equal(ids, stream)
     np.testing.assert_array_equal(labels, [*stream[1:], END])
