@@ -212,10 +212,10 @@ def _from_scratch(config: DecoderConfig, tokenizer: Tokenizer | None) -> Decoder
     sizes = dict(DECODER_PRESETS[config.decoder])
     sizes |= {name: getattr(config, name) for name in _SIZES if getattr(config, name) is not None}
     architecture = config.architecture or "llama"
-    if sizes["hidden"] % sizes["heads"]:
+    if sizes["hidden"] % (8 * sizes["heads"]):
         raise ValueError(
-            "The hidden size must be a multiple of the attention heads. "
-            f"Received: {sizes['hidden']} and {sizes['heads']}."
+            "The hidden size must be a multiple of 8 times the attention heads, for what decoders are exported to "
+            f"takes no others. Received: {sizes['hidden']} and {sizes['heads']}."
         )
     sizes.setdefault("kv_heads", sizes["heads"])
     sizes.setdefault("intermediate", _intermediate(architecture, sizes["hidden"]))

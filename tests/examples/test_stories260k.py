@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import struct
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "stories260k.py"
+from kerasllm.serving import load
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "examples" / "stories260k.py"
 specification = importlib.util.spec_from_file_location("stories260k", SCRIPT)
 example = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(example)
@@ -76,6 +80,33 @@ def read(path):
         pieces.append((content[position + 8 : position + 8 + length], score))
         position += 8 + length
     return pieces
+
+
+@pytest.fixture(scope="module")
+def bundle(source):
+    """The bundle that the script makes; it stays where it is, to be tried by hand."""
+    out = ROOT / "runs" / "stories260K" / "bundle"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [str(SCRIPT), str(source), str(out), "--overwrite"])
+        example.main()
+    return out
+
+
+def test_its_bundle_tells_the_story_too(bundle, expected):
+    generator = load(bundle, variant="fp32")
+    count = len(expected["greedy_ids"])
+    told = generator.generate(expected["prompt_ids"], max_new_tokens=count)
+    assert told.token_ids == expected["greedy_ids"]
+    assert " " + told.text == expected["text"]
+    pieces = generator.stream(expected["prompt_ids"], max_new_tokens=count)
+    assert "".join(piece.text for piece in pieces) == told.text
+
+
+def test_eight_bits_tell_it_as_well(bundle):
+    variants = json.loads((bundle / "kerasllm.json").read_text(encoding="utf-8"))["variants"]
+    perplexity = {name: variant["metric"]["value"] for name, variant in variants.items()}
+    assert perplexity["int8"] <= 1.01 * perplexity["fp32"]
+    assert perplexity["fp32"] == pytest.approx(2.02, abs=0.01)
 
 
 def test_the_stories_are_found(source):

@@ -12,7 +12,7 @@ from kerasllm.tokenizer import save_tokenizer
 
 # Keras's saving, under NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-TINY = {"layers": 2, "heads": 4, "hidden": 16, "context": 10}
+TINY = {"layers": 2, "heads": 4, "hidden": 32, "context": 10}
 KINDS = [("gpt2", True), ("llama", True), ("llama", False), ("mistral", False), ("qwen2", True), ("qwen3", True)]
 IDS = np.array([[2, 5, 6, 3]])
 TOKENIZER = train_decoder_tokenizer(["abcdefgh"], DecoderTokenizerConfig(kind="char"))
@@ -30,8 +30,8 @@ def outputs(model, ids=IDS):
 def test_a_decoder_from_scratch_has_the_sizes_it_is_asked_for(architecture, tied):
     kv_heads = 4 if architecture == "gpt2" else 2
     decoder = scratch(architecture, kv_heads=kv_heads, tied=tied, dropout=0.1)
-    assert (decoder.layers, decoder.heads, decoder.kv_heads, decoder.head_size) == (2, 4, kv_heads, 4)
-    assert (decoder.hidden, decoder.context, decoder.vocab_size) == (16, 10, 10)
+    assert (decoder.layers, decoder.heads, decoder.kv_heads, decoder.head_size) == (2, 4, kv_heads, 8)
+    assert (decoder.hidden, decoder.context, decoder.vocab_size) == (32, 10, 10)
     first, second = decoder.model(), decoder.model()
     assert first.output_shape == (None, None, 10)
     assert first.weights[0] is not second.weights[0]
@@ -44,7 +44,7 @@ def test_presets_have_their_sizes_and_gated_layers_as_many_weights():
     decoder = open_decoder(DecoderConfig(), TOKENIZER)
     assert (decoder.layers, decoder.heads, decoder.hidden, decoder.context) == (4, 4, 128, 128)
     assert (decoder.shape.architecture, decoder.shape.intermediate, decoder.shape.tied) == ("llama", 352, True)
-    assert scratch("gpt2").shape.intermediate == 64
+    assert scratch("gpt2").shape.intermediate == 128
 
 
 def same_weights(first, second):
@@ -63,7 +63,7 @@ def save_run(folder, opened, **changes):
     return model
 
 
-@pytest.mark.parametrize(("architecture", "tied"), KINDS)
+@pytest.mark.parametrize(("architecture", "tied"), KINDS[:3])
 def test_a_run_is_all_that_is_needed_to_open_it(architecture, tied, tmp_path):
     saved = save_run(tmp_path, scratch(architecture, tied=tied, dropout=0.1))
     assert same_weights(open_run(tmp_path).load_model(), saved)
@@ -118,7 +118,7 @@ def test_a_damaged_run_is_refused(tmp_path, damage):
     if damage == "numbers":
         del section["layers"]
     elif damage == "sizes":
-        section["intermediate"] = 32
+        section["intermediate"] = 64
     save_run(tmp_path, decoder, decoder=section)
     if damage == "weights":
         (tmp_path / "model.keras").write_bytes(b"no zip")
@@ -143,12 +143,12 @@ def test_settings_that_make_no_sense_are_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"heads": 3}, "multiple of the attention heads. Received: 16 and 3"),
+        ({"heads": 3}, "multiple of 8 times the attention heads.*Received: 32 and 3"),
+        ({"heads": 8}, "multiple of 8 times the attention heads.*Received: 32 and 8"),
         ({"kv_heads": 3}, "multiple of the heads of keys and values"),
         ({"architecture": "gpt2", "kv_heads": 2}, "for gpt2 as many. Received: 4 and 2"),
         ({"architecture": "gpt2", "tied": False}, "output matrix of gpt2"),
         ({"architecture": "mistral", "tied": True}, "that of mistral must not"),
-        ({"hidden": 12}, "even size. Received: 3"),
     ],
 )
 def test_sizes_that_contradict_each_other_are_refused(options, message):
@@ -159,12 +159,13 @@ def test_sizes_that_contradict_each_other_are_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"head_size": 3, "hidden": 12}, "even size. Received: 3"),
         ({"window": 4}, "Only mistral has a window"),
         ({"rope_low": 1.0}, "as Llama 3.1 does"),
         ({"architecture": "qwen2", "rope_low": 1.0, "rope_high": 4.0, "rope_original": 8}, "as Llama 3.1 does"),
     ],
 )
-def test_positions_that_kerashub_would_ignore_are_refused(options, message):
+def test_positions_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         DecoderShape(**(to_settings(scratch().shape) | options))
 
