@@ -10,6 +10,8 @@ import tokenizers
 from ...extras import require
 
 _EXTRA = "constrained"
+# Spaces as json.dumps writes them: where any may come, a small model writes them for ever.
+_SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 
 
 class Grammars:
@@ -53,7 +55,8 @@ class Grammars:
         if not isinstance(document, dict):
             raise ValueError(f"json_schema must be a JSON object. Received: {type(document).__name__}.")
         library = require(_EXTRA, "llguidance")
-        matcher = library.LLMatcher(self._tokenizer, library.LLMatcher.grammar_from_json_schema(text))
+        grammar = library.LLMatcher.grammar_from_json_schema(text, defaults=_SPACING)
+        matcher = library.LLMatcher(self._tokenizer, grammar)
         return GrammarConstraint(matcher, self._vocab_size)
 
 
