@@ -17,6 +17,7 @@ from ..run import open_run
 from ..served_run import load_task_model, run_settings
 from ..tokenizer import load_tokenizer
 from .bundle import export_bundle
+from .decoder_folder import export_decoder, is_decoder
 from .encoder_folder import export_encoder, export_fine_tuned
 from .errors import ExportError
 
@@ -54,6 +55,9 @@ def export_source(
         ValueError: The source is damaged, or options do not fit it.
         ExportError: As for `export_bundle`, or the file needs code that is not Keras's own.
     """
+    if is_decoder(str(source)):
+        _refuse(source, labels=labels, multi_label=multi_label, pooling=options.pop("pooling", None))
+        return export_decoder(str(source), out, tokenizer=tokenizer, validation=validation, **options)
     if Path(source).is_dir():
         _refuse(source, tokenizer=tokenizer, labels=labels, multi_label=multi_label)
         trained_for = _trained_for(Path(source))
@@ -117,7 +121,7 @@ def export_run(path: str | Path, out: str | Path, *, validation: Any = None, **o
     run = open_run(path)
     if isinstance(validation, str) or validation is None:
         validation = _read(validation, asker_of(run))
-    options["max_length"] = run.max_length
+    options["max_length"] = run.config["decoder"]["context"] if "decoder" in run.config else run.max_length
     return export_bundle(
         load_task_model(run),
         out,

@@ -107,6 +107,20 @@ def _read_masked(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, 
     return ", ".join(map(str, texts.texts)), rows
 
 
+def _read_written(asker: Asker, data: DataConfig | None) -> tuple[str, dict[str, Any]]:
+    """Rows of a decoder's own run; for a model of another origin texts as they are."""
+    from .decoder_rows import read_rows, read_texts
+
+    if asker.config is None or "decoder" not in asker.config:
+        if data is None:
+            raise ValueError("Texts must be named for this model. Received: none. Say --data.")
+        return data.source, dict(read_texts(data))
+    if asker.tokenizer is None:
+        raise ValueError("Rows are made of tokens: the model's tokenizer must be given. Received: none.")
+    where, splits = read_rows(asker.config, asker.tokenizer, data)
+    return where, dict(splits)
+
+
 def _data(asker: Asker) -> DataConfig:
     return from_settings(DataConfig, dict((asker.config or {})["data"]))
 
@@ -117,4 +131,5 @@ _READERS: dict[str, Callable[[Asker, DataConfig | None], tuple[str, dict[str, An
     "question-answering": _read_questions,
     "feature-extraction": _read_pairs,
     "fill-mask": _read_masked,
+    "text-generation": _read_written,
 }

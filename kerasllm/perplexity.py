@@ -1,4 +1,4 @@
-"""How well a served decoder predicts texts, read in rows of at most its context."""
+"""How well a decoder predicts texts: the same rows and the same numbers for a RUN and for its BUNDLE."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,55 +7,64 @@ import numpy as np
 
 from .language_metrics import language_metrics
 
+# Token ids, and of each the next one, or -1 where it is not asked for: int32 [tokens] both.
+LabelledRow = tuple[np.ndarray, np.ndarray]
 
-def text_rows(served: Any, texts: Iterable[str], most: int | None = None) -> list[list[int]]:
-    """Texts as rows of token ids, each at most the context, with the token that begins a text where there is one.
 
-    A text longer than the context is cut; rows share a token, so that every token but the first is predicted once.
+def as_rows(served: Any, examples: Iterable[str] | Sequence[LabelledRow], most: int | None = None) -> list[LabelledRow]:
+    """Examples as rows that a decoder can read: rows stay as they are, texts are tokenized as serving does.
+
+    A text longer than the context is cut; its parts share a token, so that every token but the first is predicted once.
 
     Args:
         served: A `TextGenerator`.
-        texts: The texts; empty ones are left out.
-        most: Stop after the row in which there are so many tokens; None: read them all.
+        examples: Rows, or texts; empty ones are left out.
+        most: Stop after the row with which there are so many tokens; None: read them all.
     """
-    width, rows, count = served.graph.context, [], 0
-    for text in texts:
-        if not text:
-            continue
-        ids = served.tokenizer.encode(text, add_special_tokens=False).ids
-        if served.start is not None:
-            ids = [served.start, *ids]
-        for start in range(0, max(1, len(ids) - 1), max(1, width - 1)):
-            row = ids[start : start + width]
-            if len(row) > 1:
-                rows.append(row)
-                count += len(row)
-            if most is not None and count >= most:
-                return rows
+    rows: list[LabelledRow] = []
+    count = 0
+    for row in _rows(served, examples):
+        if len(row[0]) and (row[1] >= 0).any():
+            rows.append(row)
+            count += len(row[0])
+        if most is not None and count >= most:
+            break
     return rows
 
 
-def score_rows(served: Any, rows: Sequence[Sequence[int]]) -> tuple[dict[str, Any], np.ndarray]:
-    """Scores a decoder on rows of tokens.
+def _rows(served: Any, examples: Iterable[Any]) -> Iterable[LabelledRow]:
+    width = served.graph.context
+    for example in examples:
+        if not isinstance(example, str):
+            yield example[0][:width], example[1][:width]
+            continue
+        ids = served.tokenizer.encode(example, add_special_tokens=False).ids
+        tokens = np.array([*([] if served.start is None else [served.start]), *ids], np.int32)
+        for start in range(0, len(tokens) - 1, width):
+            yield tokens[:-1][start : start + width], tokens[1:][start : start + width]
+
+
+def score_rows(served: Any, rows: Sequence[LabelledRow]) -> tuple[dict[str, Any], np.ndarray]:
+    """Scores a decoder.
 
     Args:
-        served: A `TextGenerator`.
-        rows: Token ids, two at least in each.
+        served: A `TextGenerator`, or anything that has its `logits` and its tokenizer.
+        rows: The rows.
 
     Returns:
-        What `language_metrics` does, and the likeliest token after every one, int64 [tokens].
+        What `language_metrics` does, and the likeliest token at every place that is asked for, int64 [tokens].
 
     Raises:
         ValueError: There is nothing to predict.
     """
-    nats, choices, right, size = 0.0, [], 0, 0
-    for row in rows:
-        logits, after = served.logits(row)[:-1], np.asarray(row[1:])
+    nats, right, size, choices = 0.0, 0, 0, [np.zeros(0, np.int64)]
+    for ids, labels in rows:
+        known = labels >= 0
+        logits, after = served.logits(ids)[known], labels[known]
         highest = logits.max(axis=1, keepdims=True)
         total = np.log(np.exp(logits - highest, dtype=np.float64).sum(axis=1)) + highest[:, 0]
         nats += float((total - np.take_along_axis(logits, after[:, None], axis=1)[:, 0]).sum())
         choices.append(logits.argmax(axis=1))
         right += int((choices[-1] == after).sum())
-        size += len(served.tokenizer.decode(list(row[1:])).encode())
-    tokens = sum(map(len, choices))
-    return language_metrics(nats, right, tokens, size), np.concatenate(choices) if choices else np.zeros(0, np.int64)
+        size += len(served.tokenizer.decode(after.tolist()).encode())
+    return language_metrics(nats, right, sum(map(len, choices)), size), np.concatenate(choices)

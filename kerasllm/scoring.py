@@ -13,6 +13,7 @@ from .data.pairs import PairSplit
 from .data.questions import QuestionSplit
 from .data.tagged import TaggedSplit, span_names
 from .metrics import classification_metrics, headline, predict_classes
+from .perplexity import as_rows, score_rows
 from .serving.rows import Row
 from .similarity import pair_metrics
 from .span_metrics import as_spans, span_metrics
@@ -153,6 +154,11 @@ def _score_masks(served: Any, rows: MaskedRows) -> Scored:
     return Scored(report=report, metric=("masked accuracy", accuracy), decisions=np.concatenate(decisions))
 
 
+def _score_written(served: Any, examples: Any) -> Scored:
+    report, choices = score_rows(served, as_rows(served, examples))
+    return Scored(report=report, metric=("perplexity", report["perplexity"]), decisions=choices)
+
+
 _QUESTIONS: dict[str, Callable[[Any], list[Any]]] = {
     "text-classification": _ask_texts,
     "token-classification": lambda split: list(split.texts),
@@ -165,4 +171,5 @@ _SCORES: dict[str, Callable[[Any, Any], Scored]] = {
     "question-answering": _score_answers,
     "feature-extraction": _score_vectors,
     "fill-mask": _score_masks,
+    "text-generation": _score_written,
 }

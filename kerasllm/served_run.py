@@ -10,6 +10,7 @@ import numpy as np
 from .data.sources import DataConfig
 from .extras import require
 from .run import Run, from_settings
+from .served_decoder import KerasDecoder
 from .tokenizer import pad_id
 
 
@@ -64,6 +65,8 @@ def serve_run(run: Run, settings: Mapping[str, Any]) -> Any:
     Raises:
         ImportError: onnxruntime is not installed; the message says how to get it.
     """
+    if run.task == "text-generation":
+        return KerasDecoder(run)
     from .serving.graph import Graph
     from .serving.loading import served_class
     from .serving.manifest import Manifest, Preprocessing
@@ -95,12 +98,27 @@ def run_settings(run: Run, examples: Any) -> dict[str, Any]:
         examples: A split of its data.
     """
     head = run.config.get("head", {})
+    if run.task == "text-generation":
+        return _generation_settings(run)
     if run.task == "text-classification":
         return {"pair": examples.pairs is not None}
     if run.task == "question-answering":
         null = head["null"] if head["null"] is not None else _some_unanswerable(run)
         return {"stride": head["stride"], "max_answer": head["max_answer"], "null": null}
     return {}
+
+
+def _generation_settings(run: Run) -> dict[str, Any]:
+    """The tokens that end what the run writes; running text is opened by the last of them, as in training."""
+    tokenizer, head = run.load_tokenizer(), run.config["head"]
+    ends = [tokenizer.token_to_id(token) for token in head["ends"]]
+    dialogues = head["chat_template"] is not None
+    return {
+        "eos_token_ids": ends,
+        "bos_token_id": ends[-1],
+        "add_bos": not dialogues,
+        "chat_template": head["chat_template"],
+    }
 
 
 def _some_unanswerable(run: Run) -> bool:

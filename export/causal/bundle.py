@@ -45,7 +45,7 @@ def export_causal(
     settings: Mapping[str, Any],
     variants: Sequence[str],
     max_length: int | None,
-    validation: Sequence[str] | None,
+    validation: Sequence[Any] | None,
     max_drop: float,
     overwrite: bool,
     provenance: Mapping[str, Any] | None,
@@ -58,7 +58,7 @@ def export_causal(
     default = next(name for name in _PREFERRED if name in variants)
     on_step("lowering")
     lowered = lower_causal(parts)
-    texts = list(validation) if validation else []
+    examples = list(validation) if validation else []
     manifest = _manifest(parts, resolved, default, provenance)
     with new_folder(out, overwrite=overwrite) as folder:
         on_step("writing")
@@ -69,7 +69,7 @@ def export_causal(
         served = [name for name in records if name != "portable"]
         write_manifest(folder, manifest, records)
         on_step("verifying")
-        for name, measured in measure_causal(model, parts, folder, served, texts).items():
+        for name, measured in measure_causal(model, parts, folder, served, examples).items():
             records[name] |= measured
             check_rise(name, records[name], records["fp32"], max_drop)
         if "fp32" not in variants:

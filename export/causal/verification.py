@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...perplexity import score_rows, text_rows
+from ...perplexity import as_rows, score_rows
 from ...serving import load
 from ...serving.generation.session import DecodeSession
 from ..errors import ExportError
@@ -19,6 +19,8 @@ _TOLERANCE = 1e-4
 _LENGTHS, _STEPS = (1, 7, 12, 3), 8
 # Validation tokens that a variant is measured on, and tokens that its speed is.
 _TOKENS, _TIMED = 20_000, 32
+# Rows whose logits are compared.
+_COMPARED = 16
 # How many times as much as the others a variant may lose: 4 bits have a sixteenth of the steps of 8.
 _PATIENCE = {"int4": 10.0}
 
@@ -34,7 +36,7 @@ class Continued:
 
 
 def measure_causal(
-    model: Any, parts: CausalParts, folder: Path, variants: Sequence[str], texts: Sequence[str]
+    model: Any, parts: CausalParts, folder: Path, variants: Sequence[str], examples: Sequence[Any]
 ) -> dict[str, dict[str, Any]]:
     """Measures each variant that serving can read.
 
@@ -43,10 +45,10 @@ def measure_causal(
         parts: The same, read.
         folder: The bundle folder, with a manifest.
         variants: Variants, fp32 first.
-        texts: Validation texts, or none.
+        examples: Validation texts, or rows of `perplexity`, or none.
 
     Returns:
-        Variant to "parity", "latency_ms" (of a token) and, with texts, "metric".
+        Variant to "parity", "latency_ms" (of a token) and, with examples, "metric".
 
     Raises:
         ExportError: A graph in float32 does not give what Keras gives.
@@ -55,16 +57,17 @@ def measure_causal(
     reference: list[np.ndarray] = []
     for name in variants:
         served = load(folder, variant=name, providers="cpu")
-        rows = text_rows(served, texts, _TOKENS) if texts else _random_rows(parts)
-        continued = continue_rows(served.graph, _prompts(rows, parts))
+        rows = as_rows(served, examples, _TOKENS)
+        plain = [ids.tolist() for ids, _ in rows] or _random_rows(parts)
+        continued = continue_rows(served.graph, _prompts(plain, parts))
         parity = check_parity(model, continued) if name == "fp32" else {}
-        logits = [served.logits(row) for row in rows[: len(_LENGTHS) * 4]]
+        logits = [served.logits(row) for row in plain[:_COMPARED]]
         if name == "fp32":
             reference = logits
         else:
             parity = _compare(reference, logits)
-        records[name] = {"parity": parity, "latency_ms": _latency(folder, name, rows[0])}
-        if texts:
+        records[name] = {"parity": parity, "latency_ms": _latency(folder, name, plain[0])}
+        if rows:
             report, _ = score_rows(served, rows)
             metric = {"name": "perplexity", "value": report["perplexity"], "bits_per_byte": report["bits_per_byte"]}
             records[name]["metric"] = {**metric, "examples": len(rows), "tokens": report["tokens"]}
