@@ -86,7 +86,8 @@ def convert(
         try:
             ready[name] = _converted(checkpoint, name, python, entrants[name].script)
         except RuntimeError as error:
-            absent[f"{name} ({shape})"] = f"cannot convert the checkpoint: {error}"
+            reason = str(error).replace(f"{CACHE}/models/", "")  # of this machine alone
+            absent[f"{name} ({shape})"] = f"cannot convert the checkpoint: {reason}"
             progress(absent[f"{name} ({shape})"])
     return ready
 

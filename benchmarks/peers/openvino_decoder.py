@@ -1,5 +1,7 @@
 """OpenVINO GenAI, of what Optimum exports for it: float32, told to be so, and int8 and int4 weights."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,21 +9,16 @@ import openvino
 import openvino_genai
 from generating import Generator, serve
 
+FORMATS = {"fp32": [], "int8": [], "int4": ["--group-size", "128", "--ratio", "1.0"]}
 # Its own default computes in bfloat16 where the processor has it.
 PROPERTIES = {"fp32": {"INFERENCE_PRECISION_HINT": "f32"}, "int8": {}, "int4": {}}
 
 
 def prepare(checkpoint: Path, out: Path) -> None:
-    from optimum.exporters.openvino import main_export
-    from optimum.intel import OVConfig, OVWeightQuantizationConfig
-
-    formats = {
-        "fp32": OVConfig(dtype="fp32"),
-        "int8": OVConfig(quantization_config=OVWeightQuantizationConfig(bits=8)),
-        "int4": OVConfig(quantization_config=OVWeightQuantizationConfig(bits=4, group_size=128, ratio=1.0)),
-    }
-    for name, config in formats.items():
-        main_export(str(checkpoint), out / name, task="text-generation-with-past", ov_config=config)
+    export = [str(Path(sys.executable).parent / "optimum-cli"), "export", "openvino", "-m", str(checkpoint)]
+    for name, options in FORMATS.items():
+        command = [*export, "--task", "text-generation-with-past", "--weight-format", name, *options, str(out / name)]
+        subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def load(checkpoint: Path, prepared: Path, threads: int):
