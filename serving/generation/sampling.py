@@ -216,7 +216,7 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
     if count < blocks:  # the `count` largest maxima of blocks are scores, so no smaller score is among the best
         maxima = scores[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1)
         some = np.flatnonzero(scores >= np.partition(maxima, blocks - count)[blocks - count])
-        places = some[largest(scores[some], count)]
+        places = some[np.argsort(-scores[some], kind="stable")[:count]]
     else:
         places = largest(scores, count)
     return places[scores[places] > -np.inf]
