@@ -122,12 +122,13 @@ def _task(
     end_of_text = head.ends[-1]
     assert head.chat_template is not None  # noqa: S101 (finetune_decoder has given one)
     template = ChatTemplate(head.chat_template, eos_token=end_of_text, bos_token=end_of_text)
-    ends = [tokenizer.token_to_id(token) for token in head.ends]
+    ends: list[Any] = [tokenizer.token_to_id(token) for token in head.ends]  # they are there
     whole = {
         name: [chat_sample(dialogue, template, tokenizer, ends) for dialogue in split.dialogues]
         for name, split in dataset.splits.items()
     }
     samples = {name: fitted(found, length) for name, found in whole.items()}
+    _check_answers(samples, length)
     options: dict[str, Any] = {"batch_size": rows.batch_size, "padding": pad_id(tokenizer), "seed": seed}
     found = {
         name: CausalRows(Packed(split, length), steps=rows.steps if name == "train" else None, **options)
@@ -152,6 +153,15 @@ def _first_questions(dataset: DialogueDataset) -> list[str]:
         for dialogue in dataset.splits["validation"].dialogues
     )
     return [question for question in questions if question][:_SHOWN]
+
+
+def _check_answers(samples: dict[str, list[Sample]], length: int) -> None:
+    empty = next((name for name, split in samples.items() if not split), None)
+    if empty is not None:
+        raise ValueError(
+            f"A dialogue must begin an answer within a row of {length} tokens. Received: none that does in {empty}. "
+            "Name a larger --tokenizer.max-length, as far as the decoder's context goes."
+        )
 
 
 def _cut(samples: dict[str, list[Sample]], length: int) -> list[str]:

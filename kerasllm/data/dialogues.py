@@ -144,7 +144,7 @@ def _listed(given: Any, place: str) -> list[tuple[Any, Any]]:
             pairs.append((message[0], message[1]))
         else:
             raise ValueError(f"A message must have a role and a content. Received: {message!r:.60} in {place}.")
-    roles = [_ROLES.get(role, role) for role, _ in pairs]
+    roles = [_ROLES.get(str(role), role) for role, _ in pairs]
     if "assistant" not in roles and len(set(roles)) == 2 and not any(isinstance(each, dict) for each in given):
         # Task dialogues call their two speakers user and system: the second one answers.
         roles = ["user" if role == roles[0] else "assistant" for role in roles]

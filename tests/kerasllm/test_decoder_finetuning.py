@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 TINY = DecoderConfig(decoder="nano", layers=2, heads=2, hidden=32, context=64)
 
 
-def run(tmp_path, name, decoder=TINY, **tuning):
+def run(tmp_path, name, decoder=TINY, *, length=64, **tuning):
     path = tmp_path / "data.jsonl"
     rows = [
         {"instruction": f"Where is the {a}?", "input": p, "output": f"In the {p}."} for a in ANIMALS for p in PLACES
@@ -27,7 +27,7 @@ def run(tmp_path, name, decoder=TINY, **tuning):
     return finetune_decoder(
         DialogueConfig(source=str(path)),
         decoder,
-        ChatTokenizerConfig(vocab_size=300, max_length=64),
+        ChatTokenizerConfig(vocab_size=300, max_length=length),
         ChatRowConfig(batch_size=4),
         FinetuningConfig(epochs=1, learning_rate=0.02, patience=0),
         TuningConfig(**tuning),
@@ -49,3 +49,8 @@ def test_a_run_answers_and_low_ranks_are_merged(tmp_path, capsys):
     ]
     assert any("query" in path for path in moved)
     assert not any("embedding" in path or "key" in path for path in moved)
+
+
+def test_rows_that_no_answer_fits_in(tmp_path):
+    with pytest.raises(ValueError, match="larger --tokenizer.max-length"):
+        run(tmp_path, "short", length=8)
