@@ -7,12 +7,10 @@ from ..causal_models import FAMILIES
 from ..data.sources import DataConfig
 from ..decoder import DecoderConfig, open_decoder
 from ..examples import Asker, held_out, read_examples
-from ..pretrained.causal_preset import is_causal_preset
+from ..pretrained.causal_preset import ARCHITECTURES, is_causal_preset
 from ..pretrained.generation_settings import read_generation_settings
 from ..pretrained.settings import read_json
 from .bundle import export_bundle
-
-_BACKBONES = {*(f"{family}Backbone" for family in FAMILIES.values()), "Llama3Backbone"}
 
 
 def is_decoder(source: str) -> bool:
@@ -23,7 +21,7 @@ def is_decoder(source: str) -> bool:
     settings = read_json(folder / "config.json")
     if "format" in settings:
         return False
-    return settings.get("model_type") in FAMILIES or settings.get("class_name") in _BACKBONES
+    return settings.get("model_type") in FAMILIES or settings.get("class_name") in ARCHITECTURES
 
 
 def export_decoder(

@@ -23,7 +23,8 @@ from .half import to_half
 from .lowering import lower_causal
 from .reading import CausalParts, read_parts
 from .settings import generation_settings
-from .verification import check_rise, measure_causal
+from .standard import measure_standard
+from .verification import check_rise, measure_causal, random_rows
 
 FILES = {
     "fp32": "onnx/model.onnx",
@@ -72,6 +73,8 @@ def export_causal(
         for name, measured in measure_causal(model, parts, folder, served, examples).items():
             records[name] |= measured
             check_rise(name, records[name], records["fp32"], max_drop)
+        if "portable" in records:
+            records["portable"] |= measure_standard(model, parts, folder / FILES["portable"], random_rows(parts))
         if "fp32" not in variants:
             (folder / FILES["fp32"]).unlink()  # it was there to compare with
         write_manifest(folder, manifest, {name: records[name] for name in variants})

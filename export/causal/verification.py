@@ -58,7 +58,7 @@ def measure_causal(
     for name in variants:
         served = load(folder, variant=name, providers="cpu")
         rows = as_rows(served, examples, _TOKENS)
-        plain = [ids.tolist() for ids, _ in rows] or _random_rows(parts)
+        plain = [ids.tolist() for ids, _ in rows] or random_rows(parts)
         continued = continue_rows(served.graph, _prompts(plain, parts))
         parity = check_parity(model, continued) if name == "fp32" else {}
         logits = [served.logits(row) for row in plain[:_COMPARED]]
@@ -153,7 +153,8 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def _random_rows(parts: CausalParts) -> list[list[int]]:
+def random_rows(parts: CausalParts) -> list[list[int]]:
+    """Four rows of any tokens."""
     draw = np.random.default_rng(0)
     length = min(64, parts.context)
     return draw.integers(0, parts.vocab_size, (4, length)).tolist()

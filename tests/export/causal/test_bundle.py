@@ -54,6 +54,7 @@ def test_the_manifest_says_how_the_model_is_fed_and_what_was_measured(bundle):
     assert fp32["parity"]["max_abs_difference"] < fp32["parity"]["bound"]
     assert fp32["parity"]["agreement"] == 1
     assert abs(int8["metric"]["drop"]) < 0.1 < fp32["metric"]["value"]
+    assert manifest["variants"]["portable"]["parity"]["max_abs_difference"] < fp32["parity"]["bound"]
     assert int4["bytes"] < int8["bytes"] < fp32["bytes"] / 2
 
 

@@ -80,6 +80,24 @@ def bound(session, ids, mask, positions, buffers) -> np.ndarray:
     return binding.get_outputs()[-1].numpy()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_standard_operators_alone_give_the_logits_of_keras(family):
+    model = small(family)
+    parts = read_parts(model, CONTEXT)
+    lowered = lower_causal(parts, portable=True)
+    assert {node.domain for node in lowered.graph} == {""}
+    session = session_of(lowered)
+    ids, mask = ragged((5, 1, 9))
+    logits, past = run(session, ids, mask, np.tile(np.arange(9), (3, 1)), caches(session, 3, 0))
+    for row, length in enumerate((5, 1, 9)):
+        np.testing.assert_allclose(logits[row, :length], keras_logits(model, ids[row, :length]), atol=1e-4)
+    after, mask = np.array([[3], [8], [4]]), np.concatenate([mask, np.ones((3, 1), np.int64)], axis=1)
+    logits, _ = run(session, after, mask, np.array([[5], [1], [9]]), past)
+    for row, length in enumerate((5, 1, 9)):  # the padding between is hidden by the mask
+        whole = [*ids[row, :length], after[row, 0]]
+        np.testing.assert_allclose(logits[row, 0], keras_logits(model, whole)[-1], atol=1e-4)
+
+
 def test_logits_that_nobody_reads_are_not_made(decoder):
     _, session = decoder
     ids, mask = ragged((5,))
