@@ -14,14 +14,14 @@ from .kerashub import is_preset_name
 from .settings import read_json
 from .vocabularies import make_byte_pairs
 
-# Llama 3 has the layers of Llama.
-_ARCHITECTURES = {f"{family}Backbone": name for name, family in FAMILIES.items()} | {"Llama3Backbone": "llama"}
+# KerasHub's backbones; Llama 3 has the layers of Llama.
+ARCHITECTURES = {f"{family}Backbone": name for name, family in FAMILIES.items()} | {"Llama3Backbone": "llama"}
 _CONTEXT = 1024  # of a preset that does not say: what KerasHub's preprocessors read
 
 
 def is_causal_preset(name: str) -> bool:
     """Whether a name can only be that of a decoder's preset on a server."""
-    return is_preset_name(name, _ARCHITECTURES)
+    return is_preset_name(name, ARCHITECTURES)
 
 
 def read_causal_preset(preset: str) -> tuple[DecoderShape, list[np.ndarray], Tokenizer | None]:
@@ -40,9 +40,9 @@ def read_causal_preset(preset: str) -> tuple[DecoderShape, list[np.ndarray], Tok
     load_json = require("train", "keras_hub.src.utils.preset_utils").load_json
     try:
         settings = read_json(Path(preset) / "config.json") if Path(preset).is_dir() else load_json(preset)
-        if settings.get("class_name") not in _ARCHITECTURES:
+        if settings.get("class_name") not in ARCHITECTURES:
             raise ValueError(
-                f"A preset must be of a known architecture ({', '.join(_ARCHITECTURES)}). Received: {preset}, of "
+                f"A preset must be of a known architecture ({', '.join(ARCHITECTURES)}). Received: {preset}, of "
                 f"{settings.get('class_name')!r}. A model of Hugging Face is read from a folder that it is saved in."
             )
         backbone = _backbone(preset, settings)
@@ -66,10 +66,10 @@ def backbone_shape(backbone: Any, source: str, context: int) -> DecoderShape:
     Raises:
         ValueError: It is of another class.
     """
-    architecture = _ARCHITECTURES.get(type(backbone).__name__)
+    architecture = ARCHITECTURES.get(type(backbone).__name__)
     if architecture is None:
         raise ValueError(
-            f"A decoder's backbone must be one of {', '.join(_ARCHITECTURES)}. Received: {type(backbone).__name__}."
+            f"A decoder's backbone must be one of {', '.join(ARCHITECTURES)}. Received: {type(backbone).__name__}."
         )
     heads = backbone.num_heads if architecture == "gpt2" else backbone.num_query_heads
     return DecoderShape(
@@ -110,7 +110,7 @@ def _rotary(backbone: Any, architecture: str) -> dict[str, Any]:
 def _backbone(preset: str, settings: Mapping[str, Any]) -> Any:
     """The backbone with its weights; the configuration of a Llama does not say whether its matrices are tied."""
     hub = require("train", "keras_hub").models
-    if _ARCHITECTURES[settings["class_name"]] != "llama":
+    if ARCHITECTURES[settings["class_name"]] != "llama":
         return hub.Backbone.from_preset(preset, dtype="float32")
     try:
         with warnings.catch_warnings():
