@@ -4,6 +4,11 @@ from kerasllm.serving import load
 
 classifier = load("bundle")
 classifier("a great film")  # [{"label": "positive", "score": 0.98}]
+
+writer = load("decoder-bundle")
+writer.generate("Once upon a time", max_new_tokens=64).text
+for piece in writer.stream("Once upon a time"):
+    print(piece.text, end="")
 """
 
 from collections.abc import Sequence

@@ -14,6 +14,7 @@ from .graph import Graph
 from .session import open_session
 
 _TOKENIZER = "tokenizer.json"
+_PORTABLE = "portable"
 _TEMPLATE = "chat_template.jinja"
 # Only the module of the bundle's task is imported.
 _CLASSES = {
@@ -41,6 +42,11 @@ def load_bundle(
             f"This version of kerasllm serves {', '.join(_CLASSES)}. Received: a bundle for {manifest.task!r}."
         )
     name, file = bundle.variant_file(variant)
+    if manifest.task == "text-generation" and name == _PORTABLE:
+        raise ValueError(
+            "The portable variant of a decoder is for other runtimes: it cannot keep keys and values in place. "
+            f"Received: {name!r}. Take {' or '.join(sorted(set(manifest.variants) - {name})) or 'another bundle'}."
+        )
     tokenizer, model = _read_tokenizer(bundle), bundle.read(file)
     bundle.verify(set(manifest.files) - {file, _TOKENIZER})
     facts = manifest.variants[name]

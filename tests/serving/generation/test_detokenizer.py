@@ -20,13 +20,13 @@ BYTES = byte_tokenizer("word", "naïve — añadido")
 BYTE_TEXT = TokenText(BYTES)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.integers(0, 258)))
 def test_any_bytes_give_what_the_tokenizer_gives(ids):
     assert "".join(pieces_of(BYTE_TEXT, ids)) == BYTES.decode(ids)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_text_comes_in_whole_characters(text):
     pieces = pieces_of(BYTE_TEXT, BYTES.encode(text).ids)
@@ -62,7 +62,7 @@ def spelled(text):
 PARTS = st.lists(st.sampled_from(["▁", "▁good", "▁day", "s", "!", "<s>", "é", "日", "🙂", "\n"]), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(PARTS)
 def test_words_and_bytes_give_what_the_tokenizer_gives(parts):
     ids = spelled(parts)
@@ -71,7 +71,7 @@ def test_words_and_bytes_give_what_the_tokenizer_gives(parts):
     assert not any("\ufffd" in piece for piece in pieces)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(PARTS, PARTS)
 def test_a_text_goes_on_from_its_prompt(before, parts):
     before = ["!", *before]  # a text before it that is not empty

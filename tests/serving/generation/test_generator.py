@@ -11,15 +11,17 @@ from .tiny_decoder import byte_tokenizer, greedy, write_decoder
 PROMPTS = ["a", "hello wörld", "efgh" * 5, "x y z", "qq", "日本"]
 
 
-def expected(weights, generator, prompt, count=40):
-    return greedy(weights, SIZES, generator.prompt_ids(prompt), count)
+@pytest.fixture(scope="module")
+def expected(weights, generator):
+    """The oracle's tokens for every prompt."""
+    return [greedy(weights, SIZES, generator.prompt_ids(prompt), 25) for prompt in PROMPTS]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
-def test_greedy_tokens_are_those_of_the_oracle(generator, weights, batch_size):
-    results = generator.generate(PROMPTS, max_new_tokens=40, batch_size=batch_size)
+def test_greedy_tokens_are_those_of_the_oracle(generator, expected, batch_size):
+    results = generator.generate(PROMPTS, max_new_tokens=25, batch_size=batch_size)
+    assert [result.token_ids for result in results] == expected
     for prompt, result in zip(PROMPTS, results, strict=True):
-        assert result.token_ids == expected(weights, generator, prompt)
         assert result.text == generator.tokenizer.decode(result.token_ids)
         assert result.prompt_tokens == len(prompt.encode())
 
@@ -140,6 +142,12 @@ def test_the_tokenizer_of_another_model_is_refused(tmp_path, weights):
     tokenizer = byte_tokenizer("one", "two", "three", "four")
     with pytest.raises(BundleError, match="token id 260, and its graph knows 260 tokens"):
         load(write_decoder(tmp_path / "b", weights, SIZES, tokenizer=tokenizer))
+
+
+def test_the_variant_for_other_runtimes_is_refused(tmp_path, weights):
+    folder = write_decoder(tmp_path / "b", weights, SIZES, variant="portable")
+    with pytest.raises(ValueError, match="for other runtimes"):
+        load(folder)
 
 
 def test_a_manifest_that_differs_from_the_graph_is_refused(tmp_path, weights):

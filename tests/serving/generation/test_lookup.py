@@ -31,7 +31,7 @@ def test_guesses_are_those_of_a_search(prompt, more, count):
         assert lookup.guess() == plain([*prompt, *more[: place + 1]], count)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.sampled_from([7, 90, 200]), min_size=1, max_size=6),
     st.integers(1, 6),

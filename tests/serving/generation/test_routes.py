@@ -8,14 +8,14 @@ import pytest
 from .conftest import SIZES
 from .tiny_decoder import greedy
 
-LENGTH = 16
+LENGTH = 8
 
 
 @pytest.fixture(scope="module")
 def prompts():
-    """Of 1 to 40 tokens; some repeat themselves."""
+    """Of 1 to 24 tokens; some repeat themselves."""
     random = np.random.default_rng(0)
-    drawn = [random.integers(0, 255, random.integers(1, 21)).tolist() for _ in range(200)]
+    drawn = [random.integers(0, 255, random.integers(1, 13)).tolist() for _ in range(200)]
     return [ids * 2 if number % 2 else ids for number, ids in enumerate(drawn)]
 
 

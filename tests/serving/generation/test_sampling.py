@@ -32,7 +32,7 @@ def plain(scores, options):
     return softmax(scores)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     LOGITS,
     st.none() | st.floats(0.1, 5),
@@ -78,7 +78,7 @@ def test_a_nucleus_of_thousands(seed, size, share, equal):
     assert inside.sum(dtype=np.float64) - inside.min() < share * whole * (1 + 1e-9)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     arrays.arrays(np.float32, st.integers(1, 500), elements=st.floats(0, 1, width=32)),
     st.floats(0, 1, exclude_max=True),

@@ -129,6 +129,7 @@ def write_decoder(
     weights: dict[str, np.ndarray],
     sizes: Sizes,
     tokenizer: tokenizers.Tokenizer | None = None,
+    variant: str = "fp32",
     **changes: Any,
 ) -> Path:
     """A bundle of the decoder."""
@@ -144,7 +145,7 @@ def write_decoder(
     }
     manifest |= changes
     return write_bundle(
-        folder, {"fp32": make_graph(weights, sizes)}, tokenizer=tokenizer or byte_tokenizer(), **manifest
+        folder, {variant: make_graph(weights, sizes)}, tokenizer=tokenizer or byte_tokenizer(), **manifest
     )
 
 
