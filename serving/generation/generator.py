@@ -57,7 +57,8 @@ class TextGenerator:
         self.start: int | None = settings.get("bos_token_id")
         self._add_start: bool = manifest.setting("add_bos", False)
         _check_tokens(graph, tokenizer, [*self.ends, *([] if self.start is None else [self.start])])
-        self.chat_template = None if chat_template is None else self._template(chat_template)
+        self.chat_template = chat_template
+        self._template: ChatTemplate | None = None  # read when a dialogue first comes: only then Jinja is needed
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._text = TokenText(tokenizer)
@@ -158,7 +159,9 @@ class TextGenerator:
         """
         if self.chat_template is None:
             raise ValueError("This bundle has no chat template. Received: a dialogue. Give a prompt to generate.")
-        text = self.chat_template.render(messages, add_generation_prompt=add_generation_prompt)
+        if self._template is None:
+            self._template = self._read_template(self.chat_template)
+        text = self._template.render(messages, add_generation_prompt=add_generation_prompt)
         return self.tokenizer.encode(check_text(text, "A dialogue"), add_special_tokens=False).ids
 
     def logits(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -191,7 +194,7 @@ class TextGenerator:
             )
         return check_ids(ids, self.graph).tolist()
 
-    def _template(self, source: str) -> ChatTemplate:
+    def _read_template(self, source: str) -> ChatTemplate:
         bos = "" if self.start is None else self.tokenizer.id_to_token(self.start)
         eos = self.tokenizer.id_to_token(min(self.ends)) if self.ends else ""
         return ChatTemplate(source, bos_token=bos or "", eos_token=eos or "")

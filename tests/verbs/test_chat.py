@@ -29,6 +29,14 @@ def generator(assistant):
     return load(assistant)
 
 
+def test_jinja_is_needed_for_dialogues_alone(assistant, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2.sandbox", None)
+    generator = load(assistant)
+    assert generator.generate("hi", max_new_tokens=3).token_ids
+    with pytest.raises(ImportError, match="serving"):
+        generator.chat([{"role": "user", "content": "hi"}])
+
+
 def test_a_message_is_written_as_the_template_says(generator):
     messages = [{"role": "user", "content": "hi"}]
     assert generator.chat_ids(messages) == generator.prompt_ids("u:hi;a:")
