@@ -32,7 +32,7 @@ def read_rows(
         The name of the source, and the rows of each split; other running text is "test".
     """
     length, head = config["tokenizer"]["max_length"], config["head"]
-    ends = [tokenizer.token_to_id(token) for token in head["ends"]]
+    ends: list[Any] = [tokenizer.token_to_id(token) for token in head["ends"]]
     if head["chat_template"] is not None:
         return _answers(config, tokenizer, data, length, ends)
     found = from_settings(PlainTextConfig, dict(config["data"]))
@@ -73,7 +73,8 @@ def _answers(
 def _windows(texts: list[str], tokenizer: Tokenizer, end: int, length: int) -> list[LabelledRow]:
     """The windows of training, cut where documents end: attention does not cross that."""
     documents = [np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int32) for text in texts]
-    windows, rows = Windows(documents, end, length), []
+    windows = Windows(documents, end, length)
+    rows: list[LabelledRow] = []
     for index in range(len(windows)):
         ids, labels, segments = windows.row(index, 0.0)
         cuts = np.flatnonzero(np.diff(segments)) + 1

@@ -24,7 +24,8 @@ def evaluate(
     """Score a RUN or a BUNDLE on its task's examples, with the task's own metrics.
 
     Those are accuracy, precision, recall, F1 and calibration of classes; precision, recall and F1 of named spans; exact
-    match and F1 of answers; the rank correlation of sentence vectors; accuracy and perplexity of masked tokens.
+    match and F1 of answers; the rank correlation of sentence vectors; accuracy and perplexity of masked tokens;
+    perplexity and bits a byte of running text, or of the answers of dialogues.
 
     For instance:
 

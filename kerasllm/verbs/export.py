@@ -1,4 +1,4 @@
-"""`kerasllm export`: turn a RUN, an encoder's folder or a .keras file into a verified BUNDLE."""
+"""`kerasllm export`: turn a RUN, a folder of weights or a .keras file into a verified BUNDLE."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -25,9 +25,10 @@ def export(
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
-    """Turn a RUN, an encoder's folder or a .keras file into a verified ONNX BUNDLE, fp32 and int8.
+    """Turn a RUN, a folder of weights or a .keras file into a verified ONNX BUNDLE, fp32 and int8.
 
-    A RUN says everything itself, and so does a folder of Hugging Face that was fine-tuned for a task. That of a
+    A RUN says everything itself, and so does a folder of Hugging Face of a decoder, or of an encoder that was
+    fine-tuned for a task. That of a
     pretrained encoder (Hugging Face or KerasHub) becomes a bundle of sentence vectors. A .keras file needs --tokenizer
     and, for classes, --labels; no code from it is run.
 
@@ -37,11 +38,14 @@ def export(
 
     kerasllm export all-MiniLM-L6-v2 --out bundles/vectors --validation stsb
 
+    kerasllm export runs/stories --out bundles/stories --variants fp32,int8,int4
+
     Args:
-        source: A RUN folder, the folder of a pretrained encoder, or a .keras file.
+        source: A RUN folder, the folder of a pretrained encoder or decoder, the name of a decoder's KerasHub preset, or
+            a .keras file.
         out: The bundle folder to make.
-        variants: fp32, int8, static (int8 with ranges fixed by the validation examples) or portable, by commas; int8
-            is served by default where it is there.
+        variants: fp32, int8, static (int8 with ranges fixed by the validation examples) or portable, by commas; for
+            decoders fp32, int8, int4, fp16 or portable. int8 is served by default where it is there.
         portable: Also write fp32 of standard ONNX operators alone, for other runtimes than onnxruntime.
         task: text-classification, token-classification, question-answering, feature-extraction or fill-mask (default:
             a RUN's own; for an encoder's folder the one that it was fine-tuned for, else feature-extraction; for a
@@ -54,7 +58,8 @@ def export(
         activation: What makes probabilities of the output (.keras only; default: read off the last layer).
         padding_side: Where padding was in training (.keras only; needed if the model does not mask it).
         validation: The task's examples to take the metric on, as for training (default: the RUN's own).
-        max_drop: Points of the metric (percent) that a variant may lose on the validation examples.
+        max_drop: Points of the metric (percent) that a variant may lose on the validation examples; of decoders, the
+            percentage by which perplexity may rise, ten times as much for int4.
         overwrite: Replace a bundle that is there.
         json: Print the manifest as JSON.
     """

@@ -74,7 +74,8 @@ def test_both_variants_and_overwrite(command, words, tmp_path):
         ({0: "tokenizer.json"}, 2, "damaged or of another kind"),
         ({8: "a,b,c"}, 2, "Received: 3 labels"),
         ({4: "nowhere.json"}, 2, "nowhere.json"),
-        ({6: "text-generation"}, 2, "Received: 'text-generation'"),
+        ({6: "text-generation"}, 1, "must be one of KerasHub's"),
+        ({6: "translation"}, 2, "Received: 'translation'"),
     ],
 )
 def test_what_cannot_be_exported_ends_in_one_sentence(command, words, saved, tmp_path, change, code, says):
