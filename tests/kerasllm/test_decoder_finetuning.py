@@ -52,5 +52,5 @@ def test_a_run_answers_and_low_ranks_are_merged(tmp_path, capsys):
 
 
 def test_rows_that_no_answer_fits_in(tmp_path):
-    with pytest.raises(ValueError, match="larger --tokenizer.max-length"):
+    with pytest.raises(ValueError, match="larger --tokenizer"):
         run(tmp_path, "short", length=8)
