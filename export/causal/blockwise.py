@@ -5,7 +5,8 @@ activations are float32 at the door; within, they are int8 by blocks (accuracy l
 CPUs without VNNI too.
 Measured on a CPU with AVX2 alone, one thread, 768 x 3072, in microseconds, for a block of 32, 64 and 128: of one row,
 in 4 bits 99, 100, 94 (317, 292, 311 with float32 products) and in 8 bits 115, 114, 107 (9,618, 6,430, 7,799); of 128
-rows, in thousands, 8.2, 7.4, 6.5 and 11.5, 11.1, 10.3. Blocks of 32 lose least, so they are taken.
+rows, in thousands, 8.2, 7.4, 6.5 and 11.5, 11.1, 10.3. Blocks of 32 are taken for
+accuracy's sake, which was not compared across sizes. The next pair was taken beside other work:
 `DynamicQuantizeMatMul` takes 64 for one row, where 8 bits by blocks take 112, but all rows share the range of one run.
 """
 
