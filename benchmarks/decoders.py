@@ -71,6 +71,7 @@ PROMPT = 128  # tokens
 GENERATED = 128  # tokens after the first
 _PREFILLS = 3  # of a round, beside one that is dropped; the round counts their median
 _CHECKS, _CHECKED = 2, 8  # prompts, and their first tokens, that are compared with the reference
+_LARGE = 1_000_000_000  # bytes: more than any cache holds
 _READING = 0.3  # seconds for memory's rate, in every round
 _FIRST, _NEXT = "first token, ms", "tokens / s"
 
@@ -85,8 +86,8 @@ class Decoder(Contender):
     """Bytes of memory, at most."""
     file: int = 0
     """Bytes of its weights as they are stored."""
-    reads: list[float] = field(default_factory=list)
-    """Of ours: bytes a nanosecond that memory gave in each round, for an array of the file's size."""
+    reads: list[tuple[float, ...]] = field(default_factory=list)
+    """Of ours: bytes a nanosecond in each round, of a large array, and of one of the file's size (cached in part)."""
 
     @property
     def kind(self) -> str:
@@ -185,7 +186,7 @@ def measure(pairs: list[tuple[Decoder, Peer]], threads: int, rounds: int, genera
         decoder.times.setdefault(_NEXT, []).append((whole["ms"][0] - first) / generated)
         decoder.peak, decoder.file = whole["peak"], whole["file"]
         if decoder.peer == OURS:
-            decoder.reads.append(read_rate(decoder.file, threads, _READING))
+            decoder.reads.append(tuple(read_rate(size, threads, _READING) for size in (_LARGE, decoder.file)))
 
 
 def table(decoders: list[Decoder], checked: int) -> list[str]:
@@ -217,13 +218,14 @@ def floor_lines(shape: DecoderShape, rates: dict[str, float], decoders: list[Dec
     for each in decoders:
         if each.failure or not each.reads:
             continue
-        read = statistics.median(each.reads)
-        most, got = 1e9 * read / each.file, _per_second(statistics.median(each.times[_NEXT]))
+        memory, cached = (statistics.median(rates) for rates in zip(*each.reads, strict=True))
+        most, got = 1e9 * memory / each.file, _per_second(statistics.median(each.times[_NEXT]))
         kind = "fp32" if each.kind == "32" else "int8"
         least, took = shape.prefill_flops(PROMPT) / rates[kind] / 1e6, statistics.median(each.times[_FIRST])
         lines.append(
-            f"- {each.name}: {each.file / 1e6:.0f} MB read at {read:.3g} GB/s allow {most:.3g} tokens / s; ours: "
-            f"{got / most:.0%} of that. The prompt's products at {rates[kind]:.0f} GOP/s ({kind}) take {least:.3g} ms; "
+            f"- {each.name}: {each.file / 1e6:.0f} MB read at {memory:.3g} GB/s allow {most:.3g} tokens / s; "
+            f"ours: {got / most:.0%} of that ({got / most * memory / cached:.0%} of {cached:.3g} GB/s, at which an array "
+            f"of this size is read again and again). The prompt's products at {rates[kind]:.0f} GOP/s ({kind}) take {least:.3g} ms; "
             f"ours: {took / least:.2f} x."
         )
     return lines
