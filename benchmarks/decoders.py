@@ -223,10 +223,10 @@ def floor_lines(shape: DecoderShape, rates: dict[str, float], decoders: list[Dec
         kind = "fp32" if each.kind == "32" else "int8"
         least, took = shape.prefill_flops(PROMPT) / rates[kind] / 1e6, statistics.median(each.times[_FIRST])
         lines.append(
-            f"- {each.name}: {each.file / 1e6:.0f} MB read at {memory:.3g} GB/s allow {most:.3g} tokens / s; "
-            f"ours: {got / most:.0%} of that ({got / most * memory / cached:.0%} of {cached:.3g} GB/s, at which an array "
-            f"of this size is read again and again). The prompt's products at {rates[kind]:.0f} GOP/s ({kind}) take {least:.3g} ms; "
-            f"ours: {took / least:.2f} x."
+            f"- {each.name}: {each.file / 1e6:.0f} MB read at {memory:.3g} GB/s allow {most:.3g} tokens / s; ours: "
+            f"{got / most:.0%} of that ({got / most * memory / cached:.0%} of {cached:.3g} GB/s, at which an array of "
+            f"this size is read again and again). The prompt's products at {rates[kind]:.0f} GOP/s ({kind}) take "
+            f"{least:.3g} ms; ours: {took / least:.2f} x."
         )
     return lines
 
