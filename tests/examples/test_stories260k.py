@@ -102,6 +102,55 @@ def test_its_bundle_tells_the_story_too(bundle, expected):
     assert "".join(piece.text for piece in pieces) == told.text
 
 
+PROMPTS, MORE = 200, 16
+
+
+@pytest.fixture(scope="module")
+def prompts(expected):
+    """Pieces of the story, of 1 to 30 tokens, from wherever."""
+    random, ids = np.random.default_rng(0), np.array(expected["greedy_ids"])
+    starts, lengths = random.integers(0, 220, PROMPTS), random.integers(0, 30, PROMPTS)
+    return [[1, *ids[start : start + length].tolist()] for start, length in zip(starts, lengths, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def oracle(source, prompts):
+    """What Keras writes after them when it keeps nothing: every token of every text is computed anew for each one."""
+    model = example.read_model(source / "stories260K.bin")
+    ids = np.zeros((PROMPTS, 30 + 1 + MORE), np.int32)
+    ends = np.array([len(prompt) for prompt in prompts])
+    for row, prompt in zip(ids, prompts, strict=True):
+        row[: len(prompt)] = prompt
+    for _ in range(MORE):
+        mask = (np.arange(ids.shape[1]) < ends[:, None]).astype(np.int32)
+        logits = np.asarray(model({"token_ids": ids, "padding_mask": mask}))
+        ids[np.arange(PROMPTS), ends] = logits[np.arange(PROMPTS), ends - 1].argmax(axis=-1)
+        ends += 1
+    return [row[len(prompt) : len(prompt) + MORE].tolist() for row, prompt in zip(ids, prompts, strict=True)]
+
+
+@pytest.mark.parametrize("road", ["alone", "together", "guessed", "nothing kept"])
+def test_every_road_writes_what_keras_writes(bundle, prompts, oracle, road):
+    generator = load(bundle, variant="fp32")
+    if road == "nothing kept":
+        logits = [
+            generator.logits(prompt + more)[len(prompt) - 1 : -1] for prompt, more in zip(prompts, oracle, strict=True)
+        ]
+        found = [rows.argmax(axis=-1).tolist() for rows in logits]
+    elif road == "together":
+        found = [told.token_ids for told in generator.generate(prompts, max_new_tokens=MORE, batch_size=7)]
+    else:
+        options = {"prompt_lookup_num_tokens": 4} if road == "guessed" else {}
+        found = [generator.generate(prompt, max_new_tokens=MORE, **options).token_ids for prompt in prompts]
+    ends = set(json.loads((bundle / "kerasllm.json").read_text(encoding="utf-8"))["settings"]["eos_token_ids"])
+    assert [until(ends, ids) for ids in found] == [until(ends, ids) for ids in oracle]
+
+
+def until(ends, ids):
+    """The tokens before the first that ends a text."""
+    return ids[: next((place for place, token in enumerate(ids) if token in ends), len(ids))]
+
+
 def test_eight_bits_tell_it_as_well(bundle):
     variants = json.loads((bundle / "kerasllm.json").read_text(encoding="utf-8"))["variants"]
     perplexity = {name: variant["metric"]["value"] for name, variant in variants.items()}
