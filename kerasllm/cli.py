@@ -19,7 +19,7 @@ VERBS = {
     "finetune": "Fit an encoder for a task, or a --decoder for dialogues; writes a RUN folder.",
     "distill": "Fit a small student on what a larger teacher says of labelled texts; writes a RUN folder.",
     "evaluate": "Score a RUN or a BUNDLE on its task's examples, with the task's own metrics.",
-    "export": "Turn a RUN, an encoder's folder or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
+    "export": "Turn a RUN, a folder of weights or a .keras file into a verified ONNX BUNDLE, fp32 and int8.",
     "predict": "Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.",
     "generate": "Let a text-generation BUNDLE go on from a prompt; the text appears as it is written.",
     "chat": "Talk with a text-generation BUNDLE that has a chat template; answers appear as they are written.",

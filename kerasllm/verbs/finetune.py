@@ -55,7 +55,7 @@ def finetune(
     batches: Annotated[BatchConfig, Parameter(name="*", group="Batches")] = BatchConfig(),  # noqa: B008 (frozen)
     training: Annotated[FinetuningConfig, Parameter(name="*", group="Training")] = FinetuningConfig(),  # noqa: B008 (frozen)
 ) -> None:
-    """Fit an encoder for a task; writes a RUN folder.
+    """Fit an encoder for a task, or a --decoder for dialogues; writes a RUN folder.
 
     For instance:
 

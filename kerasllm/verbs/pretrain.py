@@ -59,7 +59,7 @@ def pretrain(
     rows: Annotated[RowConfig, Parameter(name="*", group="Rows")] = RowConfig(),  # noqa: B008 (frozen)
     training: Annotated[PretrainingConfig, Parameter(name="*", group="Training")] = PretrainingConfig(),
 ) -> None:
-    """Teach an encoder a language from running text; writes a RUN folder to fine-tune from.
+    """Teach an encoder (or --decoder) a language from running text; writes a RUN folder.
 
     For instance:
 

@@ -179,7 +179,7 @@ def test_a_variant_that_loses_too_much_is_refused(model, tokenizer, validation, 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"task": "text-generation"}, "task must be one of text-classification, .* Received: 'text-generation'"),
+        ({"task": "summarization"}, "task must be one of text-classification, .* Received: 'summarization'"),
         ({"variants": ["int4"]}, r"Received: \['int4'\]"),
         ({"variants": []}, "Variants must be distinct"),
         ({"labels": ["a", "a"]}, "Labels must be distinct"),

@@ -58,7 +58,7 @@ def test_failures_of_the_job_exit_with_one(monkeypatch, capsys):
     def full_disk(words):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kerasllm.cli.build_app", lambda called: full_disk)
+    monkeypatch.setattr("kerasllm.cli.build_app", lambda called, decoder: full_disk)
     with pytest.raises(SystemExit) as exit_:
         main(["train"])
     assert exit_.value.code == 1
