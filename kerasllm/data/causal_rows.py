@@ -166,9 +166,12 @@ class CausalRows:
         tf = require("train", "tensorflow")
         names = ("token_ids", "segments", "labels", "positions")
 
+        def arrays_of(number) -> list[np.ndarray]:
+            batch = make(int(number))
+            return [batch[name] for name in names]
+
         def element(number):
-            plain = lambda value: [make(int(value))[name] for name in names]  # noqa: E731
-            arrays = tf.numpy_function(plain, [number], [tf.int32] * len(names), stateful=False)
+            arrays = tf.numpy_function(arrays_of, [number], [tf.int32] * len(names), stateful=False)
             for array in arrays:
                 array.set_shape((self._size, self._rows.length))
             return dict(zip(names, arrays, strict=True))
