@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .decoding import read
 from .options import GenerationOptions
 from .sampling import Sampler, best
 from .session import DecodeSession
@@ -53,7 +52,8 @@ def search(
         `num_beams` texts, the best first.
     """
     limit = min(room, options.max_new_tokens)
-    logits = read(session, 0, prompt, False)[None]
+    session.truncate(0, 0)
+    logits = session.extend(0, prompt)
     beams = [Beam([], 0.0, Sampler(options, prompt, session.graph.vocab_size))]
     found: list[Found] = []
     while True:

@@ -92,6 +92,7 @@ class Continuation:
         self.logprobs: list[TokenScore] = []
         self.top_logprobs: list[list[TokenScore]] = []
         self.finish_reason: str | None = None
+        self.error: Exception | None = None  # what ended the text before its time
         self._pieces: list[str] = []
         self._ends, self._banned_ends = ends, sorted(ends)
         self._limit = min(room, options.max_new_tokens)
@@ -102,6 +103,19 @@ class Continuation:
         self._streamed = 0, 0
         count = options.prompt_lookup_num_tokens
         self._lookup = PromptLookup(prompt, count) if count else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self.finish_reason is not None or self.error is not None
+
+    def try_take(self, logits: np.ndarray) -> int | None:
+        """As `take`; an error ends this text alone, and is kept."""
+        try:
+            return self.take(logits)
+        except Exception as error:
+            self.error = error
+            return None
 
     def take(self, logits: np.ndarray) -> int:
         """Chooses the next token by the logits float32 [vocabulary] and writes it; gives its id."""

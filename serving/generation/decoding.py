@@ -1,111 +1,187 @@
-"""The loop: prompts are read into free slots, and all slots step together until every text is written."""
+"""Texts of one session: prompts are read piece by piece, and what was read is written on together, a token a round."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from .continuation import Continuation
-from .session import DecodeSession
+from .session import PIECE, DecodeSession
+
+# A run takes as long as one of so many tokens, however few it reads: the weights have to be read, too.
+_LEAST = 32
 
 
-def decode(session: DecodeSession, texts: Sequence[Continuation]) -> Iterator[Continuation]:
-    """Writes texts.
+class Decoding:
+    """Continuous batching (Yu et al. 2022): texts join and leave between rounds. It serves one thread at a time.
 
-    The active ones are always in the first slots: the last of them moves to where one has ended.
-
-    Args:
-        session: Its slots are filled with as many texts at once as it has.
-        texts: The texts; those of the same prompt should follow each other: it is then read once.
-
-    Yields:
-        A text, whenever it has a new token or has ended.
+    Those that are being written are always in the first slots; the others hold prompts that are being read, and what
+    earlier texts left there, for prompts that start alike.
     """
-    waiting, active = deque(texts), list[Continuation]()
-    known: tuple[Sequence[int], np.ndarray] | None = None  # the last prompt, and the logits after it
-    while waiting or active:
-        while waiting and len(active) < session.slots:
-            text = waiting.popleft()
-            slot = len(active)
-            logits = _again(session, slot, text.prompt, known)
-            if logits is None:
-                logits = read(session, slot, text.prompt, text.options.prompt_cache)
-            known = (text.prompt, logits) if waiting and waiting[0].prompt is text.prompt else None
-            text.take(logits)
-            yield text
-            if text.finish_reason is None:
-                active.append(text)
-        if len(active) == 1:
-            yield from _guess(session, active)
-        elif active:
-            yield from _step(session, active)
 
+    def __init__(self, session: DecodeSession, *, chunk: int = PIECE) -> None:
+        """Starts with no text.
 
-def read(session: DecodeSession, slot: int, prompt: Sequence[int], reuse: bool) -> np.ndarray:
-    """Reads a prompt into a slot; what the slot holds of it already can be used again.
+        Args:
+            session: Its slots are all of this object's.
+            chunk: Most tokens of prompts that are read in a round.
+        """
+        self.session = session
+        self._chunk = chunk
+        self._texts: list[Continuation | None] = [None] * session.slots
+        self._writing = 0  # so many texts, in as many first slots
+        self._reading: deque[Continuation] = deque()  # a piece each in turn
+        self._left = [0] * session.slots  # when a text last left the slot
+        self._clock = 0
+        self._known: tuple[Sequence[int], np.ndarray] | None = None  # the last prompt, and the logits after it
+        self.prompt_tokens = self.steps = 0
 
-    Returns:
-        float32 [vocabulary]: the logits after the prompt.
-    """
-    kept = common(session.ids[slot], prompt) if reuse else 0
-    kept = min(kept, len(prompt) - 1)  # the last token is read again: its logits are needed
-    session.truncate(slot, kept)
-    return session.extend(slot, prompt[kept:])[-1]
+    @property
+    def running(self) -> int:
+        """How many texts are being read or written."""
+        return self._writing + len(self._reading)
+
+    @property
+    def free(self) -> int:
+        """How many more can start."""
+        return self.session.slots - self.running
+
+    def start(self, text: Continuation) -> None:
+        """Gives a text a slot, of which one at least must be free.
+
+        That is the one that holds most of the prompt's beginning and little else, or else the one unused for longest.
+        """
+
+        def worth(slot: int) -> tuple[int, int]:
+            held = self.session.ids[slot]
+            alike = common(held, text.prompt)
+            return alike if 2 * alike >= len(held) else 0, -self._left[slot]
+
+        slot = max((slot for slot, other in enumerate(self._texts) if other is None), key=worth)
+        self.session.truncate(slot, common(self.session.ids[slot], text.prompt))
+        self._texts[slot] = text
+        self._reading.append(text)
+
+    def stop(self, text: Continuation) -> None:
+        """Frees the slot of a text; what it holds stays there until the slot is needed."""
+        slot = self._texts.index(text)
+        if slot < self._writing:
+            self._writing -= 1
+            self._swap(slot, self._writing)
+            slot = self._writing
+        else:
+            self._reading.remove(text)
+        self._clock += 1
+        self._texts[slot], self._left[slot] = None, self._clock
+
+    def advance(self) -> list[Continuation]:
+        """One round: a token more for every text that is being written, then a piece of the prompts.
+
+        Returns:
+            The texts that have a new token or have ended, by an error too, each once. Those that have ended have left.
+        """
+        return [*self._write(), *self._read()]
+
+    def _write(self) -> list[Continuation]:
+        texts = [text for text in self._texts[: self._writing] if text is not None]
+        if len(texts) == 1 and (guesses := texts[0].guess()):
+            self._guess(texts[0], guesses)
+        elif texts:
+            self._step(texts)
+        for text in texts:
+            if text.ended:
+                self.stop(text)
+        return texts
+
+    def _step(self, texts: Sequence[Continuation]) -> None:
+        """One more token for every text."""
+        self.steps += 1
+        try:
+            logits = self.session.step([text.token_ids[-1] for text in texts])
+        except Exception as error:  # the run's, so everybody's
+            for text in texts:
+                text.error = error
+            return
+        for text, row in zip(texts, logits, strict=True):
+            text.try_take(row)
+
+    def _guess(self, text: Continuation, guesses: list[int]) -> None:
+        """One more token for the only text, and those after it that were guessed right.
+
+        The logits after each guess are what they would be without guessing, and the text chooses by them in turn; at
+        the first guess that it does not choose, what was read beyond is forgotten.
+        """
+        self.steps += 1
+        held = len(self.session.ids[0])
+        try:
+            logits = self.session.extend(0, [text.token_ids[-1], *guesses], keep=1 + len(guesses))
+        except Exception as error:
+            text.error = error
+            return
+        for place, row in enumerate(logits):
+            token = text.try_take(row)
+            if text.ended or token != [*guesses, None][place]:
+                self.session.truncate(0, held + 1 + place)
+                return
+
+    def _read(self) -> list[Continuation]:
+        """Reads pieces of prompts in turn; those that were read to the end have their first token."""
+        begun, left = [], self._chunk
+        while self._reading and left >= min(_LEAST, self._chunk):
+            text = self._reading[0]
+            before = self.prompt_tokens
+            try:
+                logits = self._read_piece(text, left)
+            except Exception as error:
+                text.error, logits = error, None
+            if logits is None and text.error is None:
+                self._reading.rotate(-1)
+            else:
+                begun.append(text)
+                self._begin(text, logits)
+            left -= max(_LEAST, self.prompt_tokens - before) if self.prompt_tokens > before else 0
+        return begun
+
+    def _read_piece(self, text: Continuation, most: int) -> np.ndarray | None:
+        """Reads on in a prompt, up to `most` tokens; the logits float32 [vocabulary] after it once it is read."""
+        slot, prompt, session = self._texts.index(text), text.prompt, self.session
+        alike = [common(ids, prompt) for ids in session.ids]
+        source = max(range(session.slots), key=lambda other: (alike[other], other == slot))
+        if self._known is not None and self._known[0] == prompt and alike[source] == len(prompt):
+            session.copy(source, slot, len(prompt))
+            return self._known[1]
+        held = min(alike[source], len(prompt) - 1)  # the last token is read again: its logits are needed
+        session.copy(source, slot, held)
+        piece = prompt[held : held + most]
+        logits = session.extend(slot, piece)[-1]
+        self.prompt_tokens += len(piece)
+        if held + len(piece) < len(prompt):
+            return None
+        self._known = prompt, logits
+        return logits
+
+    def _begin(self, text: Continuation, logits: np.ndarray | None) -> None:
+        """The first token of a text: from now on it is written."""
+        if logits is not None:
+            text.try_take(logits)
+        if text.ended:
+            self.stop(text)
+            return
+        self._reading.remove(text)
+        self._swap(self._texts.index(text), self._writing)
+        self._writing += 1
+
+    def _swap(self, first: int, second: int) -> None:
+        if first != second:
+            self.session.swap(first, second)
+            for each in (self._texts, self._left):
+                each[first], each[second] = each[second], each[first]  # type: ignore[index]
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:
     """How many tokens two texts start with alike."""
     length = min(len(first), len(second))
+    if not length or first[0] != second[0]:
+        return 0
     differ = np.flatnonzero(np.asarray(first[:length]) != np.asarray(second[:length]))
     return int(differ[0]) if len(differ) else length
-
-
-def _again(
-    session: DecodeSession, slot: int, prompt: Sequence[int], known: tuple[Sequence[int], np.ndarray] | None
-) -> np.ndarray | None:
-    """Fills a slot with a prompt that another slot holds; gives the logits after it, None where none holds it."""
-    if known is None or known[0] is not prompt:
-        return None
-    for source, held in enumerate(session.ids):
-        if len(held) >= len(prompt) and common(held, prompt) == len(prompt):
-            session.copy(source, slot)
-            session.truncate(slot, len(prompt))
-            return known[1]
-    return None
-
-
-def _guess(session: DecodeSession, active: list[Continuation]) -> Iterator[Continuation]:
-    """One more token for the only text, and those after it that were guessed right.
-
-    The logits after each guess are what they would be without guessing, and the text chooses by them in turn; at the
-    first guess that it does not choose, what was read beyond is forgotten.
-    """
-    text = active[0]
-    guesses = text.guess()
-    if not guesses:
-        yield from _step(session, active)
-        return
-    held = len(session.ids[0])
-    logits = session.extend(0, [text.token_ids[-1], *guesses], keep=1 + len(guesses))
-    for place, row in enumerate(logits):
-        token = text.take(row)
-        yield text
-        if text.finish_reason is not None:
-            active.pop()
-        if text.finish_reason is not None or token != [*guesses, None][place]:
-            session.truncate(0, held + 1 + place)
-            return
-
-
-def _step(session: DecodeSession, active: list[Continuation]) -> Iterator[Continuation]:
-    """One more token for every text; those that end leave `active`."""
-    logits = session.step([text.token_ids[-1] for text in active])
-    for slot in reversed(range(len(active))):
-        text = active[slot]
-        text.take(logits[slot])
-        yield text
-        if text.finish_reason is not None:
-            last = len(active) - 1
-            session.copy(last, slot)
-            active[slot] = active[last]
-            active.pop()

@@ -1,5 +1,6 @@
 """Text generation: prompts in, texts out, at once or in pieces."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ from ..manifest import Manifest
 from ..texts import check_text
 from .beams import Found, search
 from .continuation import Constraint, Continuation, Generation, Piece
-from .decoding import decode
+from .decoding import Decoding
 from .detokenizer import TokenText
 from .dialogue import ChatTemplate, Message
 from .graph import DecoderGraph, check_ids
@@ -120,7 +121,7 @@ class TextGenerator:
             )
         if not _is_one(prompt):
             raise TypeError("A stream has one prompt, a text or a list of token ids. Received: several. Use generate.")
-        return self._stream(self._begin(self.prompt_ids(prompt), chosen, 0))
+        return self._stream(self.begin(self.prompt_ids(prompt), chosen, 0))
 
     def chat(self, messages: Sequence[Message], options: GenerationOptions | None = None, **changes: Any) -> Any:
         """Writes the next message of a dialogue.
@@ -194,6 +195,29 @@ class TextGenerator:
             )
         return check_ids(ids, self.graph).tolist()
 
+    def begin(self, ids: list[int], options: GenerationOptions, sample: int = 0) -> Continuation:
+        """Starts a text.
+
+        Args:
+            ids: Token ids of the prompt, as `prompt_ids` gives them.
+            options: How it goes on.
+            sample: Which of the `n` texts of the prompt it is.
+
+        Raises:
+            ImportError: A schema is asked for, and llguidance is not installed.
+            ValueError: An option names a token outside the vocabulary, or the schema cannot be followed.
+        """
+        return Continuation(
+            ids,
+            options,
+            self._text,
+            ends=self.ends,
+            room=self.graph.context - len(ids),
+            vocab_size=self.graph.vocab_size,
+            sample=sample,
+            constraint=self._constraint(options),
+        )
+
     def _read_template(self, source: str) -> ChatTemplate:
         bos = "" if self.start is None else self.tokenizer.id_to_token(self.start)
         eos = self.tokenizer.id_to_token(min(self.ends)) if self.ends else ""
@@ -201,10 +225,10 @@ class TextGenerator:
 
     def _write(self, prompts: Sequence[list[int]], options: GenerationOptions, batch_size: int) -> list[Any]:
         """For each prompt the list of its texts."""
-        texts = [[self._begin(ids, options, sample) for sample in range(options.n)] for ids in prompts]
+        texts = [[self.begin(ids, options, sample) for sample in range(options.n)] for ids in prompts]
         flat = [text for each in texts for text in each]
         with self._session(flat, batch_size) as session:
-            for _ in decode(session, flat):
+            for _ in _decode(session, flat):
                 pass
         return [[text.result() for text in each] for each in texts]
 
@@ -239,21 +263,9 @@ class TextGenerator:
                 self._grammars = Grammars(self.tokenizer, self.graph.vocab_size, sorted(self.ends))
         return self._grammars.json(options.json_schema)
 
-    def _begin(self, ids: list[int], options: GenerationOptions, sample: int) -> Continuation:
-        return Continuation(
-            ids,
-            options,
-            self._text,
-            ends=self.ends,
-            room=self.graph.context - len(ids),
-            vocab_size=self.graph.vocab_size,
-            sample=sample,
-            constraint=self._constraint(options),
-        )
-
     def _stream(self, text: Continuation) -> Iterator[Piece]:
         with self._session([text], 1) as session:
-            for _ in decode(session, [text]):
+            for _ in _decode(session, [text]):
                 piece = text.piece()
                 if piece is not None:
                     yield piece
@@ -270,6 +282,18 @@ class TextGenerator:
         finally:
             if cached:
                 self._idle.give_back(session)
+
+
+def _decode(session: DecodeSession, texts: Sequence[Continuation]) -> Iterator[Continuation]:
+    """Writes texts, as many at once as there are slots; gives one whenever it has a new token or has ended."""
+    decoding, waiting = Decoding(session), deque(texts)
+    while waiting or decoding.running:
+        while waiting and decoding.free:
+            decoding.start(waiting.popleft())
+        for text in decoding.advance():
+            if text.error is not None:
+                raise text.error
+            yield text
 
 
 def _choose(options: GenerationOptions | None, changes: dict[str, Any]) -> GenerationOptions:

@@ -10,7 +10,7 @@ from .graph import DecoderGraph
 # The buffer and the mask grow by so many tokens: a run in between binds nothing anew.
 _GRAIN = 64
 # Most tokens of a prompt in one run: the products are full long before, and attention's scores stay small.
-_PIECE = 512
+PIECE = 512
 
 
 class DecodeSession:
@@ -42,10 +42,13 @@ class DecodeSession:
         return sum(buffer.nbytes for buffer in self._buffers)
 
     def reserve(self, tokens: int) -> None:
-        """Makes room for texts of so many tokens; what the slots hold stays. Pages nobody wrote take no memory."""
-        capacity = min(-(-tokens // _GRAIN) * _GRAIN, self.graph.context)
-        if capacity <= self._capacity:
+        """Makes room for texts of so many tokens; what the slots hold stays. Pages nobody wrote take no memory.
+
+        Room at least doubles, so that what is held is copied seldom.
+        """
+        if tokens <= self._capacity:
             return
+        capacity = min(max(-(-tokens // _GRAIN) * _GRAIN, 2 * self._capacity), self.graph.context)
         cache, used = self.graph.cache, int(self._lengths.max())
         shape = (self.slots, cache.kv_heads, capacity, cache.head_size)
         for index in range(len(self.graph.pasts)):
@@ -57,7 +60,7 @@ class DecodeSession:
                 self._buffers.append(grown)
         self._capacity, self._step = capacity, None
 
-    def extend(self, slot: int, ids: Sequence[int] | np.ndarray, *, keep: int = 1, piece: int = _PIECE) -> np.ndarray:
+    def extend(self, slot: int, ids: Sequence[int] | np.ndarray, *, keep: int = 1, piece: int = PIECE) -> np.ndarray:
         """Reads tokens after those that a slot holds.
 
         Args:
@@ -109,15 +112,26 @@ class DecodeSession:
         if self._step is not None:
             self._step.fresh = False
 
-    def copy(self, source: int, target: int) -> None:
-        """Makes a slot hold what another holds."""
-        length = int(self._lengths[source])
+    def copy(self, source: int, target: int, length: int | None = None) -> None:
+        """Makes a slot hold what another holds, or its first `length` tokens."""
+        length = int(self._lengths[source]) if length is None else length
         if source != target:
             for buffer in self._buffers:
                 buffer[target, :, :length] = buffer[source, :, :length]
-            self.ids[target] = list(self.ids[source])
-            self._lengths[target] = length
+            self.ids[target] = self.ids[source][:length]
         self.truncate(target, length)
+
+    def swap(self, first: int, second: int) -> None:
+        """Makes two slots hold what the other holds."""
+        length = int(self._lengths[[first, second]].max())
+        for buffer in self._buffers:
+            held = buffer[first, :, :length].copy()
+            buffer[first, :, :length] = buffer[second, :, :length]
+            buffer[second, :, :length] = held
+        self.ids[first], self.ids[second] = self.ids[second], self.ids[first]
+        self._lengths[[first, second]] = self._lengths[[second, first]]
+        if self._step is not None:
+            self._step.fresh = False
 
     def bind(self, slots: slice, arrays: dict[str, np.ndarray], logits: np.ndarray) -> onnxruntime.IOBinding:
         """Binds the graph to some slots, to its other inputs by role, and to the memory of its logits."""
