@@ -109,14 +109,6 @@ class Continuation:
         """Whether nothing more comes."""
         return self.finish_reason is not None or self.error is not None
 
-    def try_take(self, logits: np.ndarray) -> int | None:
-        """As `take`; an error ends this text alone, and is kept."""
-        try:
-            return self.take(logits)
-        except Exception as error:
-            self.error = error
-            return None
-
     def take(self, logits: np.ndarray) -> int:
         """Chooses the next token by the logits float32 [vocabulary] and writes it; gives its id."""
         banned: Sequence[int] | np.ndarray = ()

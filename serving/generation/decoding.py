@@ -34,7 +34,7 @@ class Decoding:
         self._left = [0] * session.slots  # when a text last left the slot
         self._clock = 0
         self._known: tuple[Sequence[int], np.ndarray] | None = None  # the last prompt, and the logits after it
-        self.prompt_tokens = self.steps = 0
+        self.prompt_tokens = self.generated_tokens = self.steps = 0
 
     @property
     def running(self) -> int:
@@ -103,7 +103,7 @@ class Decoding:
                 text.error = error
             return
         for text, row in zip(texts, logits, strict=True):
-            text.try_take(row)
+            self._take(text, row)
 
     def _guess(self, text: Continuation, guesses: list[int]) -> None:
         """One more token for the only text, and those after it that were guessed right.
@@ -119,7 +119,7 @@ class Decoding:
             text.error = error
             return
         for place, row in enumerate(logits):
-            token = text.try_take(row)
+            token = self._take(text, row)
             if text.ended or token != [*guesses, None][place]:
                 self.session.truncate(0, held + 1 + place)
                 return
@@ -163,7 +163,7 @@ class Decoding:
     def _begin(self, text: Continuation, logits: np.ndarray | None) -> None:
         """The first token of a text: from now on it is written."""
         if logits is not None:
-            text.try_take(logits)
+            self._take(text, logits)
         if text.ended:
             self.stop(text)
             return
@@ -171,11 +171,21 @@ class Decoding:
         self._swap(self._texts.index(text), self._writing)
         self._writing += 1
 
+    def _take(self, text: Continuation, logits: np.ndarray) -> int | None:
+        """The next token of a text; an error ends this text alone, and is kept."""
+        self.generated_tokens += 1
+        try:
+            return text.take(logits)
+        except Exception as error:
+            text.error = error
+            return None
+
     def _swap(self, first: int, second: int) -> None:
         if first != second:
             self.session.swap(first, second)
-            for each in (self._texts, self._left):
-                each[first], each[second] = each[second], each[first]  # type: ignore[index]
+            texts, left = self._texts, self._left
+            texts[first], texts[second] = texts[second], texts[first]
+            left[first], left[second] = left[second], left[first]
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:
