@@ -25,6 +25,7 @@ def load(
     variant: str | None = None,
     threads: int | None = None,
     providers: str | Sequence[str] | None = None,
+    spinning: bool = True,
 ) -> Any:
     """Loads a bundle, after every file of it was compared with its manifest.
 
@@ -33,6 +34,8 @@ def load(
         variant: "fp32", "int8" or another that the bundle has; None: the bundle's default.
         threads: Threads of one operator; None: as many as this process has cores.
         providers: "cpu", "cuda" or ONNX Runtime's own names; None: CUDA where there is a device, else the CPU.
+        spinning: Whether idle threads look out for work a moment before they sleep: a call alone is faster; where many
+            share the cores, as in a server, all are slower.
 
     Returns:
         What fits the bundle's task: a TextClassifier, TokenClassifier, QuestionAnswerer, TextEmbedder, MaskFiller or
@@ -48,4 +51,4 @@ def load(
     require("serving", "onnxruntime")
     from .loading import load_bundle
 
-    return load_bundle(path, variant=variant, threads=threads, providers=providers)
+    return load_bundle(path, variant=variant, threads=threads, providers=providers, spinning=spinning)

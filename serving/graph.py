@@ -17,7 +17,12 @@ class Graph:
     """The session of a bundle with all that is needed to feed it. It holds no state, so threads may share it."""
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, manifest: Manifest, *, batch_tokens: int | None = None
+        self,
+        session: onnxruntime.InferenceSession,
+        manifest: Manifest,
+        *,
+        batch_tokens: int | None = None,
+        independent: bool = True,
     ) -> None:
         """Binds a session to its manifest.
 
@@ -25,12 +30,14 @@ class Graph:
             session: The graph.
             manifest: The manifest of the bundle.
             batch_tokens: Most tokens of a run of several rows, padding counted; None: only rows are counted.
+            independent: Whether what the graph gives for a row does not depend on those beside it.
         """
         self.task = manifest.task
         self.session = session
         self.preprocessing = manifest.preprocessing
         self.outputs = manifest.outputs or tuple(node.name for node in session.get_outputs())
         self.batch_tokens = batch_tokens
+        self.independent = independent
         types = {node.name: _DTYPES[node.type] for node in session.get_inputs()}
         self._inputs = [(role, name, types[name]) for role, name in manifest.inputs.items()]
         of_texts = self.outputs if manifest.task == "text-classification" else ("sentence_embedding",)

@@ -16,6 +16,8 @@ from .session import open_session
 _TOKENIZER = "tokenizer.json"
 _PORTABLE = "portable"
 _TEMPLATE = "chat_template.jinja"
+# The beginning of the names of operators that find one scale for the activations of a whole batch.
+_SPANS_BATCH = b"DynamicQuantize"
 # Only the module of the bundle's task is imported.
 _CLASSES = {
     "text-classification": ("classification", "TextClassifier"),
@@ -33,6 +35,7 @@ def load_bundle(
     variant: str | None = None,
     threads: int | None = None,
     providers: str | Sequence[str] | None = None,
+    spinning: bool = True,
 ) -> Any:
     """Does what `kerasllm.serving.load` says, with everything imported."""
     bundle = open_bundle(path)
@@ -57,6 +60,7 @@ def load_bundle(
         providers=providers,
         exact_int8=facts.get("saturates", name == "int8"),
         prepack=facts.get("prepack", True),
+        spinning=spinning,
     )
     declared = {node.name for node in session.get_outputs()}
     expected = set(manifest.inputs.values()) | cache_names(manifest.cache.layers)
@@ -69,7 +73,8 @@ def load_bundle(
     if manifest.task == "text-generation":
         template = bundle.read(_TEMPLATE).decode() if manifest.setting("chat_template", False) else None
         return served_class(manifest.task)(DecoderGraph(session, manifest), tokenizer, manifest, template)
-    graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"))
+    independent = _SPANS_BATCH not in model
+    graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"), independent=independent)
     return served_class(manifest.task)(graph, tokenizer, manifest)
 
 

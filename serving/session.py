@@ -26,6 +26,7 @@ def open_session(
     providers: str | Sequence[str] | None = None,
     exact_int8: bool = False,
     prepack: bool = True,
+    spinning: bool = True,
 ) -> onnxruntime.InferenceSession:
     """Makes a session.
 
@@ -40,6 +41,7 @@ def open_session(
         exact_int8: Whether products of uint8 and int8 must not saturate; costs time on x86 without VNNI.
         prepack: Whether weights are copied into the layout that products of many rows like best; a graph that
             multiplies one row at a time does better without.
+        spinning: Whether idle threads look out for work a moment before they sleep.
 
     Returns:
         The session.
@@ -64,6 +66,8 @@ def open_session(
         options.add_session_config_entry("session.x64quantprecision", "1")
     if not prepack:
         options.add_session_config_entry("session.disable_prepacking", "1")
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(model, options, providers=chosen, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions share no base class but this one
