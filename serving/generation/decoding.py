@@ -8,8 +8,8 @@ import numpy as np
 from .continuation import Continuation
 from .session import PIECE, DecodeSession
 
-# A run takes as long as one of so many tokens, however few it reads: the weights have to be read, too.
-_LEAST = 32
+# A run of fewer tokens takes as long as one of so many: the weights have to be read, too.
+_LEAST = 8
 
 
 class Decoding:
