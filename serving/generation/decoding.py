@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .continuation import Continuation
-from .session import PIECE, DecodeSession
+from .session import PIECE, DecodeSession, piece_size
 
 # A run of fewer tokens takes as long as one of so many: the weights have to be read, too.
 _LEAST = 8
@@ -19,12 +20,14 @@ class Decoding:
     earlier texts left there, for prompts that start alike.
     """
 
-    def __init__(self, session: DecodeSession, *, chunk: int = PIECE) -> None:
+    def __init__(self, session: DecodeSession, *, chunk: int = PIECE, reuse_written: bool = False) -> None:
         """Starts with no text.
 
         Args:
             session: Its slots are all of this object's.
             chunk: Most tokens of prompts that are read in a round.
+            reuse_written: Whether a prompt may go on after keys and values that were made in writing. They are rounded
+                otherwise than in reading, which int8 products show: an answer then depends on what was there before.
         """
         self.session = session
         self._chunk = chunk
@@ -33,6 +36,8 @@ class Decoding:
         self._reading: deque[Continuation] = deque()  # a piece each in turn
         self._left = [0] * session.slots  # when a text last left the slot
         self._clock = 0
+        self._reuse_written = reuse_written
+        self._read_tokens = [0] * session.slots  # of each slot, how many of the first were read, not written
         self._known: tuple[Sequence[int], np.ndarray] | None = None  # the last prompt, and the logits after it
         self.prompt_tokens = self.generated_tokens = self.steps = 0
 
@@ -53,12 +58,11 @@ class Decoding:
         """
 
         def worth(slot: int) -> tuple[int, int]:
-            held = self.session.ids[slot]
-            alike = common(held, text.prompt)
-            return alike if 2 * alike >= len(held) else 0, -self._left[slot]
+            alike = self._alike(slot, text.prompt)
+            return alike if 2 * alike >= len(self.session.ids[slot]) else 0, -self._left[slot]
 
         slot = max((slot for slot, other in enumerate(self._texts) if other is None), key=worth)
-        self.session.truncate(slot, common(self.session.ids[slot], text.prompt))
+        self._hold(slot, slot, self._alike(slot, text.prompt))
         self._texts[slot] = text
         self._reading.append(text)
 
@@ -145,20 +149,31 @@ class Decoding:
     def _read_piece(self, text: Continuation, most: int) -> np.ndarray | None:
         """Reads on in a prompt, up to `most` tokens; the logits float32 [vocabulary] after it once it is read."""
         slot, prompt, session = self._texts.index(text), text.prompt, self.session
-        alike = [common(ids, prompt) for ids in session.ids]
+        alike = [self._alike(other, prompt) for other in range(session.slots)]
         source = max(range(session.slots), key=lambda other: (alike[other], other == slot))
         if self._known is not None and self._known[0] == prompt and alike[source] == len(prompt):
-            session.copy(source, slot, len(prompt))
+            self._hold(slot, source, len(prompt))
             return self._known[1]
-        held = min(alike[source], len(prompt) - 1)  # the last token is read again: its logits are needed
-        session.copy(source, slot, held)
-        piece = prompt[held : held + most]
+        held = max(0, min(alike[source], len(prompt) - 2))  # the logits after the last tokens are needed
+        self._hold(slot, source, held)
+        piece = prompt[held : held + piece_size(len(prompt) - held, most)]
         logits = session.extend(slot, piece)[-1]
+        self._read_tokens[slot] = held + len(piece)
         self.prompt_tokens += len(piece)
         if held + len(piece) < len(prompt):
             return None
         self._known = prompt, logits
         return logits
+
+    def _alike(self, slot: int, prompt: Sequence[int]) -> int:
+        """How many tokens of a prompt need not be read, as a slot holds them."""
+        ids = self.session.ids[slot]
+        return common(ids if self._reuse_written else ids[: self._read_tokens[slot]], prompt)
+
+    def _hold(self, slot: int, source: int, length: int) -> None:
+        """Makes a slot hold the first tokens of one."""
+        self.session.copy(source, slot, length)
+        self._read_tokens[slot] = length
 
     def _begin(self, text: Continuation, logits: np.ndarray | None) -> None:
         """The first token of a text: from now on it is written."""
@@ -183,9 +198,12 @@ class Decoding:
     def _swap(self, first: int, second: int) -> None:
         if first != second:
             self.session.swap(first, second)
-            texts, left = self._texts, self._left
-            texts[first], texts[second] = texts[second], texts[first]
-            left[first], left[second] = left[second], left[first]
+            for values in (self._texts, self._left, self._read_tokens):
+                _exchange(values, first, second)
+
+
+def _exchange(values: list[Any], first: int, second: int) -> None:
+    values[first], values[second] = values[second], values[first]
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Condition, Thread
 
 from ..errors import Closed, QueueFull
@@ -40,9 +41,10 @@ class Ticket:
 class DecodeEngine:
     """Continuous batching: requests join and leave between steps. Threads may share it.
 
-    The same seed gives the text that `TextGenerator.generate` gives, whoever else is there. Prompts that begin alike
-    are read once, as long as the keys and values of one are in a slot; prompt_cache is thus for all. The cache has
-    room for `slots` contexts at most, and takes the memory of what was written there.
+    The same seed gives the text that `TextGenerator.generate` gives, whoever else is there: no run depends on who
+    shares it, and a prompt goes on only after what was read of one that begins alike and is in a slot still, as if
+    prompt_cache was always set. For the same reason nothing is guessed: prompt_lookup_num_tokens is left out.
+    The cache has room for `slots` contexts at most, and takes the memory of what was written there.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class DecodeEngine:
         ids = self.generator.prompt_ids(prompt_ids)
         with self._changed:
             self._admit(options.n)
+        options = replace(options, prompt_lookup_num_tokens=None)
         texts = [self.generator.begin(ids, options, sample) for sample in range(options.n)]
         ticket = Ticket(texts, tell)
         with self._changed:

@@ -286,7 +286,8 @@ class TextGenerator:
 
 def _decode(session: DecodeSession, texts: Sequence[Continuation]) -> Iterator[Continuation]:
     """Writes texts, as many at once as there are slots; gives one whenever it has a new token or has ended."""
-    decoding, waiting = Decoding(session), deque(texts)
+    reuse_written = len(texts) == 1 and texts[0].options.prompt_cache
+    decoding, waiting = Decoding(session, reuse_written=reuse_written), deque(texts)
     while waiting or decoding.running:
         while waiting and decoding.free:
             decoding.start(waiting.popleft())

@@ -11,6 +11,8 @@ from .graph import DecoderGraph
 _GRAIN = 64
 # Most tokens of a prompt in one run: the products are full long before, and attention's scores stay small.
 PIECE = 512
+# Rows that matrix products take at once.
+_BLOCK = 128
 
 
 class DecodeSession:
@@ -75,11 +77,10 @@ class DecodeSession:
         tokens = np.asarray(ids, np.int64)
         self.reserve(int(self._lengths[slot]) + len(tokens))
         parts = []
-        for start in range(0, len(tokens), piece):
-            part = tokens[start : start + piece]
-            wanted = max(1, min(len(part), keep - (len(tokens) - start - len(part))))
-            logits = self._run_piece(slot, part, wanted)
-            if len(tokens) - start - len(part) < keep:
+        while len(tokens):
+            part, tokens = np.split(tokens, [piece_size(len(tokens), piece)])
+            logits = self._run_piece(slot, part, max(1, min(len(part), keep - len(tokens))))
+            if len(tokens) < keep:
                 parts.append(logits)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -197,6 +198,23 @@ class _Step:
             self.fresh = True
         self._session.run_with_iobinding(self._binding)
         return self._logits[:, 0].astype(np.float32, copy=False)
+
+
+def piece_size(tokens: int, most: int) -> int:
+    """How many of some tokens to read in one run, so that it does not matter how a prompt is divided.
+
+    Products are made in blocks of 128 rows, and one row by itself takes other code, which rounds otherwise. In float32
+    that is nothing; where int8 products round their inputs, logits then differ in the first digits. So no run has one
+    row in its last block, unless the prompt is one token.
+
+    Args:
+        tokens: Tokens that are left of the prompt.
+        most: Most to read, if it is 3 at least.
+    """
+    size = min(tokens, max(most, 3))
+    while size > 1 and (size % _BLOCK == 1 or tokens - size == 1):
+        size -= 1
+    return size
 
 
 def _bind(bind: object, name: str, array: np.ndarray) -> None:

@@ -81,7 +81,20 @@ def test_a_beginning_is_read_once_while_it_is_in_any_slot(generator, monkeypatch
     decoding.start(begin(generator, "hello me again", max_new_tokens=2))  # the other one is being written
     decoding.start(begin(generator, "hello me", max_new_tokens=2))  # after which the logits are not known any more
     decoding.advance()
-    assert read == [9, 2, 6, 1]
+    assert read == [9, 2, 6, 2]
+
+
+@pytest.mark.parametrize(("reuse_written", "expected"), [(False, [5, 7]), (True, [5, 2])])
+def test_what_was_written_is_read_again_unless_allowed(generator, monkeypatch, reuse_written, expected):
+    decoding, read = opened(generator, chunk=64), record_reads(monkeypatch)
+    decoding = Decoding(decoding.session, reuse_written=reuse_written)
+    first = begin(generator, "hello", max_new_tokens=6)
+    decoding.start(first)
+    finish(decoding)
+    prompt = [*generator.prompt_ids("hello"), *first.token_ids, 1]
+    decoding.start(generator.begin(prompt, GenerationOptions(max_new_tokens=1)))
+    finish(decoding)
+    assert read == expected
 
 
 def test_prompts_that_are_read_at_once_share_the_work(generator, monkeypatch):

@@ -29,7 +29,7 @@ def test_a_prompt_that_starts_alike_is_read_from_there(generator, monkeypatch):
     assert second.token_ids == generator.generate(prompt, max_new_tokens=6).token_ids
     read.clear()
     assert generator.generate(prompt, **OPTIONS).token_ids == second.token_ids
-    assert read == [1]  # the logits after the last token are needed
+    assert read == [2]  # the logits after the last tokens are needed
     read.clear()
     generator.generate(prompt, max_new_tokens=6)
     assert read == [len(prompt)]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.serving.generation.session import DecodeSession
+from kerasllm.serving.generation.session import DecodeSession, piece_size
 
 from .conftest import SIZES
 from .tiny_decoder import forward
@@ -30,7 +30,7 @@ def test_pieces_of_a_prompt_give_what_the_whole_gives(generator, weights):
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_whatever_is_done_to_slots_they_hold_their_texts(generator, weights, data):
-    """Extend, step, truncate and copy in any order: the logits are those of the texts, read anew."""
+    """Extend, step, truncate, copy and swap in any order: the logits are those of the texts, read anew."""
     session, texts = DecodeSession(generator.graph, 3), [[], [], []]
     token = st.integers(0, SIZES.vocabulary - 1)
     for slot in range(3):
@@ -38,7 +38,7 @@ def test_whatever_is_done_to_slots_they_hold_their_texts(generator, weights, dat
         session.extend(slot, texts[slot])
     for _ in range(data.draw(st.integers(1, 8))):
         slot = data.draw(st.integers(0, 2))
-        action = data.draw(st.sampled_from(["extend", "step", "truncate", "copy"]))
+        action = data.draw(st.sampled_from(["extend", "step", "truncate", "copy", "swap"]))
         if action == "extend":
             more = data.draw(st.lists(token, min_size=1, max_size=4))
             texts[slot] = texts[slot] + more
@@ -50,6 +50,11 @@ def test_whatever_is_done_to_slots_they_hold_their_texts(generator, weights, dat
         elif action == "truncate":
             texts[slot] = texts[slot][: data.draw(st.integers(1, len(texts[slot])))]
             session.truncate(slot, len(texts[slot]))
+            continue
+        elif action == "swap":
+            other = data.draw(st.integers(0, 2))
+            texts[slot], texts[other] = texts[other], texts[slot]
+            session.swap(slot, other)
             continue
         else:
             source = data.draw(st.integers(0, 2))
@@ -91,3 +96,14 @@ def test_steps_bind_nothing_anew(generator, count):
     for _ in range(20):
         session.step([7] * count)
     assert session._step is bound
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(tokens=st.integers(1, 700), most=st.integers(1, 600))
+def test_no_run_of_a_prompt_has_a_row_by_itself(tokens, most):
+    """Whatever the pieces: one row in the last block of 128 would be rounded otherwise."""
+    sizes, left = [], tokens
+    while left:
+        sizes.append(piece_size(left, most))
+        left -= sizes[-1]
+    assert all(0 < size <= max(most, 3) and size % 128 != 1 for size in sizes) or tokens == 1
