@@ -131,8 +131,17 @@ def test_a_cancelled_ticket_does_not_wait(opened, held):
         Listener(engine, "c")
     waits.ticket.cancel()
     assert engine.waiting == 0
-    Listener(engine, "c", max_new_tokens=2)
+    last = Listener(engine, "c", max_new_tokens=2)
     assert engine.waiting == 1
+    held.set()
+    last.rest()
+    assert waits.ticket.begun == 0
+
+
+def test_nothing_is_guessed_as_that_would_depend_on_who_is_there(opened):
+    listener = Listener(opened(), "abcabcabc", max_new_tokens=3, prompt_lookup_num_tokens=4)
+    assert listener.ticket.texts[0].guess() == []
+    assert listener.rest()
 
 
 def test_more_texts_than_can_ever_wait_are_refused_for_good(opened):
