@@ -9,9 +9,12 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("KERASLLM_BENCHMARKS", Path.home() / ".cache" / "kerasllm" / "benchmarks"))
 # PyTorch's own index has builds without CUDA; pip prefers them, as their version ends in +cpu.
-_INDEX = ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+_INDEX = ["--extra-index-url", "https://download.pytorch.org/whl/cpu", "--retries", "1"]
 # What has to be built here is built for this processor; llama.cpp without what reads pictures.
-_BUILD = {"CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF"}
+_BUILD = {
+    "CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF",
+    "LLAMA_CPP_BUILD_JOBS": "2",
+}
 
 
 def python_of(peer: str, requirements: Sequence[str]) -> Path:

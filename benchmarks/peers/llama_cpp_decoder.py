@@ -28,15 +28,14 @@ def prepare(checkpoint: Path, out: Path) -> None:
 
 
 def _write_gguf(checkpoint: Path, file: Path) -> None:
-    """Without a tokenizer: ids go in and come out."""
+    """With its tokenizer: here ids go in and come out, but llama.cpp's server writes texts."""
     config = json.loads((checkpoint / "config.json").read_text())
     arch, llama = config["model_type"], config["model_type"] == "llama"
     layers = config["num_hidden_layers" if llama else "n_layer"]
     heads = config["num_attention_heads" if llama else "n_head"]
     width = config["hidden_size" if llama else "n_embd"]
     writer = gguf.GGUFWriter(file, arch)
-    writer.add_tokenizer_model("no_vocab")
-    writer.add_vocab_size(config["vocab_size"])
+    _add_tokenizer(writer, json.loads((checkpoint / "tokenizer.json").read_text()))
     writer.add_block_count(layers)
     writer.add_head_count(heads)
     writer.add_embedding_length(width)
@@ -61,6 +60,18 @@ def _write_gguf(checkpoint: Path, file: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict) -> None:
+    vocabulary, merges = tokenizer["model"]["vocab"], tokenizer["model"]["merges"]
+    special = {token["id"] for token in tokenizer["added_tokens"]}
+    kinds = [gguf.TokenType.CONTROL if index in special else gguf.TokenType.NORMAL for index in vocabulary.values()]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(list(vocabulary))
+    writer.add_token_types(kinds)
+    writer.add_token_merges([pair if isinstance(pair, str) else " ".join(pair) for pair in merges])
+    writer.add_eos_token_id(max(special))
 
 
 def _in_pairs(weight: np.ndarray, heads: int) -> np.ndarray:

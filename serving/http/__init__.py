@@ -1,0 +1,1 @@
+"""The server: bundles answer over HTTP, in OpenAI's, text-embeddings-inference's and KServe's dialects."""

@@ -1,0 +1,5 @@
+"""The Open Inference Protocol, version 2, as KServe and Triton speak it."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
