@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
 from ..errors import QueueFull
 from ..generation.continuation import Generation, Piece
+from ..generation.engine import Ticket
 from ..generation.options import GenerationOptions
 from .errors import RequestError
 from .metrics import Metrics
@@ -55,74 +57,56 @@ class Work:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._settings.request_seconds)
         except TimeoutError:
-            raise self._too_slow() from None
+            raise too_slow(self._settings.request_seconds) from None
 
-    async def write(
-        self, model: ServedModel, prompt_ids: list[int], options: GenerationOptions
-    ) -> AsyncIterator[tuple[int, Piece, Generation | None]]:
-        """Writes the texts of a prompt; leaving the iterator gives their slots back.
+    async def write(self, model: ServedModel, prompts: Sequence[list[int]], options: GenerationOptions) -> "Writing":
+        """Begins to write the texts of prompts.
 
         Args:
             model: A decoder.
-            prompt_ids: Token ids.
-            options: How.
+            prompts: Token ids of each.
+            options: How; `options.n` texts of each prompt.
 
-        Yields:
-            Which text, its next piece, and with the last one the whole of it.
+        Returns:
+            What tells the pieces. Whoever has it closes it.
 
         Raises:
             QueueFull: Too many texts wait.
-            ValueError: As for `TextGenerator.generate`.
-            RequestError: It took too long (504).
+            ValueError: As for `TextGenerator.generate`, or these are too many tokens.
         """
-        loop, news = asyncio.get_running_loop(), asyncio.Queue[tuple[int, Piece | Exception]]()
-        until = time.monotonic() + self._settings.request_seconds
-
-        def tell(index: int, piece: Piece | Exception) -> None:
-            loop.call_soon_threadsafe(news.put_nowait, (index, piece))
-
-        ticket = await self.run(model, model.decoder.submit, prompt_ids, options, tell)
-        model.take()
-        before: dict[int, float] = dict.fromkeys(range(options.n), time.monotonic())
-        begun: set[int] = set()
+        self._check_tokens(prompts, options)
+        writing = Writing(model, prompts, options, self._settings, self._metrics)
         try:
-            while before:
-                try:
-                    index, piece = await asyncio.wait_for(news.get(), until - time.monotonic())
-                except TimeoutError:
-                    raise self._too_slow() from None
-                if isinstance(piece, Exception):
-                    raise piece
-                self._observe(model.name, time.monotonic() - before[index], first=index not in begun)
-                begun.add(index)
-                before[index] = time.monotonic()
-                whole = None
-                if piece.finish_reason is not None:
-                    whole = ticket.texts[index].result()
-                    del before[index]
-                    self._metrics.generated_tokens.labels(model.name).inc(len(whole.token_ids))
-                yield index, piece, whole
-        finally:
-            ticket.cancel()
-            model.leave()
-            self._metrics.prompt_tokens.labels(model.name).inc(len(prompt_ids))
+            await self.run(model, writing.begin)
+        except BaseException:
+            writing.close()
+            raise
+        return writing
 
     async def write_all(
-        self, request: Request, model: ServedModel, prompt_ids: list[int], options: GenerationOptions
+        self, request: Request, model: ServedModel, prompts: Sequence[list[int]], options: GenerationOptions
     ) -> list[Generation]:
         """The same, all at once; given up where the client hangs up meanwhile.
+
+        Returns:
+            `options.n` texts of the first prompt, then those of the next.
 
         Raises:
             RequestError: The client has gone.
         """
+        writing = await self.write(model, prompts, options)
+        try:
+            return await until_gone(request, writing.whole())
+        finally:
+            writing.close()
 
-        async def collect() -> list[Generation]:
-            written: list[Generation | None] = [None] * options.n
-            async for index, _, whole in self.write(model, prompt_ids, options):
-                written[index] = whole or written[index]
-            return [each for each in written if each is not None]
-
-        return await until_gone(request, collect())
+    def _check_tokens(self, prompts: Sequence[list[int]], options: GenerationOptions) -> None:
+        tokens = sum(len(prompt) + options.n * options.max_new_tokens for prompt in prompts)
+        if tokens > self._settings.most_tokens:
+            raise ValueError(
+                f"A request may have {self._settings.most_tokens:,} tokens, those to be written counted. Received: "
+                f"{tokens:,}. Ask for fewer or shorter texts."
+            )
 
     def enter_stream(self) -> None:
         """One stream more.
@@ -154,13 +138,92 @@ class Work:
         self._pending -= 1
         model.leave()
 
-    def _observe(self, model: str, seconds: float, *, first: bool) -> None:
-        histogram = self._metrics.first_token if first else self._metrics.between_tokens
-        histogram.labels(model).observe(seconds)
 
-    def _too_slow(self) -> RequestError:
-        seconds = self._settings.request_seconds
-        return RequestError(504, f"The answer took longer than {seconds:g} s and was given up.", code="timeout")
+class Writing:
+    """Texts that a decoder writes for one request."""
+
+    def __init__(
+        self,
+        model: ServedModel,
+        prompts: Sequence[list[int]],
+        options: GenerationOptions,
+        settings: ServerSettings,
+        metrics: Metrics,
+    ) -> None:
+        self._model, self._prompts, self._options, self._metrics = model, prompts, options, metrics
+        self._seconds = settings.request_seconds
+        self._until = time.monotonic() + settings.request_seconds
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Queue[tuple[int, Piece | Exception]]()
+        self._tickets: list[Ticket] = []
+        self._closed = False
+        model.take()
+
+    def begin(self) -> None:
+        """Hands the prompts to the engine; not on the event loop's thread, as a schema takes time."""
+        for place, prompt in enumerate(self._prompts):
+            self._tickets.append(self._model.decoder.submit(prompt, self._options, partial(self._tell, place)))
+
+    async def pieces(self) -> AsyncIterator[tuple[int, Piece, Generation | None]]:
+        """What is new in one of the texts, as it comes.
+
+        Yields:
+            Which text (`options.n` of the first prompt, then those of the next), its next piece, and with its last
+            piece the whole of it.
+
+        Raises:
+            RequestError: It took too long (504).
+        """
+        count = self._options.n
+        told = dict.fromkeys(range(count * len(self._prompts)), 0.0)  # when each was last heard of
+        began = time.monotonic()
+        while told:
+            index, piece = await self._next()
+            now = time.monotonic()
+            if told[index]:
+                self._metrics.between_tokens.labels(self._model.name).observe(now - told[index])
+            else:
+                self._metrics.first_token.labels(self._model.name).observe(now - began)
+            told[index] = now
+            whole = None
+            if piece.finish_reason is not None:
+                whole = self._tickets[index // count].texts[index % count].result()
+                self._metrics.generated_tokens.labels(self._model.name).inc(len(whole.token_ids))
+                del told[index]
+            yield index, piece, whole
+
+    async def whole(self) -> list[Generation]:
+        """All texts, when the last is finished."""
+        written = {index: whole async for index, _, whole in self.pieces() if whole is not None}
+        return [written[index] for index in sorted(written)]
+
+    def close(self) -> None:
+        """Gives up what is not finished; its slots are free at the next step."""
+        if self._closed:
+            return
+        self._closed = True
+        for ticket in self._tickets:
+            ticket.cancel()
+        self._metrics.prompt_tokens.labels(self._model.name).inc(sum(map(len, self._prompts)))
+        self._model.leave()
+
+    def _tell(self, place: int, sample: int, news: Piece | Exception) -> None:
+        """Called by the engine, on its thread."""
+        self._loop.call_soon_threadsafe(self._news.put_nowait, (place * self._options.n + sample, news))
+
+    async def _next(self) -> tuple[int, Piece]:
+        try:
+            index, news = await asyncio.wait_for(self._news.get(), self._until - time.monotonic())
+        except TimeoutError:
+            raise too_slow(self._seconds) from None
+        if isinstance(news, Exception):
+            raise news
+        return index, news
+
+
+def too_slow(seconds: float) -> RequestError:
+    """That the deadline has passed."""
+    return RequestError(504, f"The answer took longer than {seconds:g} s and was given up.", code="timeout")
 
 
 async def until_gone(request: Request, answer: Any) -> Any:
