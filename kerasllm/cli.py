@@ -23,6 +23,7 @@ VERBS = {
     "predict": "Ask a BUNDLE: label texts, find entities, answer questions, embed texts, fill masks.",
     "generate": "Let a text-generation BUNDLE go on from a prompt; the text appears as it is written.",
     "chat": "Talk with a text-generation BUNDLE that has a chat template; answers appear as they are written.",
+    "serve": "Answer requests over HTTP with one BUNDLE or several: OpenAI's API, /embed, /classify, KServe's.",
     "bench": "Measure a BUNDLE's latency and throughput on this machine.",
     "inspect": "Show what is inside a RUN, a BUNDLE or an ONNX file.",
 }
@@ -56,6 +57,8 @@ def build_app(called: str | None = None, *, decoder: bool = False) -> cyclopts.A
         exit_on_error=False,
         print_error=False,
         result_action="return_value",
+        # A server is often set up by its environment: KERASLLM_SERVE_PORT is --port.
+        config=cyclopts.config.Env("KERASLLM_") if called == "serve" else (),
     )
     for verb, summary in VERBS.items():
         name = f"{verb}_decoder" if decoder and verb in _DECODER_VERBS else verb

@@ -60,7 +60,7 @@ class TextClassifier:
         if isinstance(top_k, int) and top_k < 1:
             raise ValueError(f"top_k must be at least 1, or None for all labels. Received: {top_k}.")
         one = is_one(texts)
-        scores = self._scores(self.rows([texts] if one else texts, truncation=truncation), BATCH_SIZE)
+        scores = self.scores(self.rows([texts] if one else texts, truncation=truncation), BATCH_SIZE)
         if top_k is ...:
             return [self._entry(row, int(row.argmax())) for row in scores]
         ranked = [[self._entry(row, int(i)) for i in largest(row, top_k or len(row))] for row in scores]
@@ -80,7 +80,7 @@ class TextClassifier:
             TypeError: `texts` is not a list of texts.
             ValueError: `batch_size` is not positive.
         """
-        return self._scores(self.rows(texts), batch_size)
+        return self.scores(self.rows(texts), batch_size)
 
     def rows(self, texts: Sequence[Any], *, truncation: bool = True) -> list[Row]:
         """What the graph reads of every text.
@@ -122,8 +122,8 @@ class TextClassifier:
         given = [row if isinstance(row, Row) else Row(row) for row in rows]
         return self.graph.run(given, self._output)[self._output[0]]
 
-    def _scores(self, rows: Sequence[Row], batch_size: int) -> np.ndarray:
-        """Probabilities of any number of rows, in small pieces."""
+    def scores(self, rows: Sequence[Row], batch_size: int = BATCH_SIZE) -> np.ndarray:
+        """The same of rows, any number of them: float32 [rows, labels]."""
         if len(rows) == 1:  # the common call on the edge: nothing to sort
             return self.run(rows)
         scores = np.empty((len(rows), len(self.labels)), np.float32)

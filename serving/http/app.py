@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from ... import __version__
-from . import encoders, errors, kserve, page
+from . import encoders, errors, kserve, page, tasks
 from .access import Access
 from .body import WholeBody
 from .keys import Admission
@@ -46,7 +46,7 @@ def make_app(bundles: Mapping[str, Path], settings: ServerSettings | None = None
     app.state.models, app.state.work = Models(bundles, settings, metrics), Work(settings, metrics)
     app.state.failure = None
     errors.install(app)
-    for dialect in (listing, completions, chat, embeddings, encoders, kserve, page):
+    for dialect in (listing, completions, chat, embeddings, encoders, tasks, kserve, page):
         app.include_router(dialect.router)
     app.add_api_route("/health", health, tags=["server"])
     app.add_api_route("/metrics", metrics_page, tags=["server"], response_class=Response)

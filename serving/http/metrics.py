@@ -15,33 +15,58 @@ class Metrics:
     """Of one server."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        place = {"registry": self.registry}
+        self.registry = registry = CollectorRegistry()
         by_route = ("method", "path", "status")
-        self.requests = Counter("te_request_count", "Requests, by route and status.", by_route, **place)
-        self.duration = Histogram("te_request_duration", "Seconds of a request.", ("path",), buckets=_SECONDS, **place)
+        self.requests = Counter("te_request_count", "Requests, by route and status.", by_route, registry=registry)
+        self.duration = Histogram(
+            "te_request_duration", "Seconds of a request.", ("path",), buckets=_SECONDS, registry=registry
+        )
         self.queue_time = Histogram(
-            "te_request_queue_duration", "Seconds that rows waited for a run.", ("model",), buckets=_SECONDS, **place
+            "te_request_queue_duration",
+            "Seconds that rows waited for a run.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.inference_time = Histogram(
-            "te_request_inference_duration", "Seconds of a run of the graph.", ("model",), buckets=_SECONDS, **place
+            "te_request_inference_duration",
+            "Seconds of a run of the graph.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.tokenization_time = Histogram(
-            "te_request_tokenization_duration", "Seconds of tokenizing.", ("model",), buckets=_SECONDS, **place
+            "te_request_tokenization_duration",
+            "Seconds of tokenizing.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
         )
-        self.batch_rows = Histogram("te_batch_next_size", "Rows of a run.", ("model",), buckets=_SIZES, **place)
-        self.batch_tokens = Histogram("te_batch_next_tokens", "Tokens of a run.", ("model",), buckets=_SIZES, **place)
-        self.queue_size = Gauge("te_queue_size", "Requests that are being worked on, or wait.", **place)
+        self.batch_rows = Histogram(
+            "te_batch_next_size", "Rows of a run.", ("model",), buckets=_SIZES, registry=registry
+        )
+        self.batch_tokens = Histogram(
+            "te_batch_next_tokens", "Tokens of a run.", ("model",), buckets=_SIZES, registry=registry
+        )
+        self.queue_size = Gauge("te_queue_size", "Requests that are being worked on, or wait.", registry=registry)
         self.first_token = Histogram(
-            "time_to_first_token_seconds", "Until a text's first piece.", ("model",), buckets=_SECONDS, **place
+            "time_to_first_token_seconds",
+            "Until a text's first piece.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.between_tokens = Histogram(
-            "inter_token_latency_seconds", "From piece to piece of a text.", ("model",), buckets=_SECONDS, **place
+            "inter_token_latency_seconds",
+            "From piece to piece of a text.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=registry,
         )
-        self.running = Gauge("num_requests_running", "Texts that are being written.", ("model",), **place)
-        self.waiting = Gauge("num_requests_waiting", "Texts that wait for a slot.", ("model",), **place)
-        self.prompt_tokens = Counter("prompt_tokens", "Tokens of prompts.", ("model",), **place)
-        self.generated_tokens = Counter("generation_tokens", "Tokens written.", ("model",), **place)
+        self.running = Gauge("num_requests_running", "Texts that are being written.", ("model",), registry=registry)
+        self.waiting = Gauge("num_requests_waiting", "Texts that wait for a slot.", ("model",), registry=registry)
+        self.prompt_tokens = Counter("prompt_tokens", "Tokens of prompts.", ("model",), registry=registry)
+        self.generated_tokens = Counter("generation_tokens", "Tokens written.", ("model",), registry=registry)
 
     def observe_run(self, model: str, report: RunReport) -> None:
         """Counts a run of an encoder's graph."""

@@ -14,7 +14,7 @@ from .settings import ServerSettings
 _LOOK = 0.05  # seconds between two looks at whether the models are loaded
 
 
-def serve(bundles: Mapping[str, Path], settings: ServerSettings, started: Callable[[str], None]) -> None:
+def run(bundles: Mapping[str, Path], settings: ServerSettings, started: Callable[[str], None]) -> None:
     """Serves bundles until the process is told to end (SIGINT, SIGTERM).
 
     Then nothing new is accepted, and what runs has `drain_seconds` to end.
@@ -40,12 +40,12 @@ def serve(bundles: Mapping[str, Path], settings: ServerSettings, started: Callab
             server_header=False,
         )  # fmt: skip
         server = uvicorn.Server(config)
-        asyncio.run(_run(server, listener, app.state, lambda: started(address)))
+        asyncio.run(_listen(server, listener, app.state, lambda: started(address)))
     if app.state.failure is not None:
         raise app.state.failure
 
 
-async def _run(server: uvicorn.Server, listener: socket.socket, state, started: Callable[[], None]) -> None:
+async def _listen(server: uvicorn.Server, listener: socket.socket, state, started: Callable[[], None]) -> None:
     async def announce() -> None:
         while not state.models.ready:
             if state.failure is not None:

@@ -1,4 +1,4 @@
-"""What can be set about a server: each field is a flag of `kerasllm serve` and a variable KERASLLM_<FIELD>."""
+"""What can be set about a server: each field is a flag of `kerasllm serve` and a variable KERASLLM_SERVE_<FIELD>."""
 
 from dataclasses import dataclass
 from pathlib import Path

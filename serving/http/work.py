@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from ..errors import QueueFull
-from ..generation.continuation import Generation, Piece
+from ..generation.continuation import Continuation, Generation, Piece
 from ..generation.engine import Ticket
 from ..generation.options import GenerationOptions
 from .errors import RequestError
+from .limits import check_tokens
 from .metrics import Metrics
 from .models import ServedModel
 from .settings import ServerSettings
@@ -74,7 +75,8 @@ class Work:
             QueueFull: Too many texts wait.
             ValueError: As for `TextGenerator.generate`, or these are too many tokens.
         """
-        self._check_tokens(prompts, options)
+        tokens = sum(len(prompt) + options.n * options.max_new_tokens for prompt in prompts)
+        check_tokens(tokens, self._settings)
         writing = Writing(model, prompts, options, self._settings, self._metrics)
         try:
             await self.run(model, writing.begin)
@@ -99,14 +101,6 @@ class Work:
             return await until_gone(request, writing.whole())
         finally:
             writing.close()
-
-    def _check_tokens(self, prompts: Sequence[list[int]], options: GenerationOptions) -> None:
-        tokens = sum(len(prompt) + options.n * options.max_new_tokens for prompt in prompts)
-        if tokens > self._settings.most_tokens:
-            raise ValueError(
-                f"A request may have {self._settings.most_tokens:,} tokens, those to be written counted. Received: "
-                f"{tokens:,}. Ask for fewer or shorter texts."
-            )
 
     def enter_stream(self) -> None:
         """One stream more.
@@ -174,8 +168,7 @@ class Writing:
         Raises:
             RequestError: It took too long (504).
         """
-        count = self._options.n
-        told = dict.fromkeys(range(count * len(self._prompts)), 0.0)  # when each was last heard of
+        told = dict.fromkeys(range(self._options.n * len(self._prompts)), 0.0)  # when each was last heard of
         began = time.monotonic()
         while told:
             index, piece = await self._next()
@@ -187,7 +180,7 @@ class Writing:
             told[index] = now
             whole = None
             if piece.finish_reason is not None:
-                whole = self._tickets[index // count].texts[index % count].result()
+                whole = self.text(index).result()
                 self._metrics.generated_tokens.labels(self._model.name).inc(len(whole.token_ids))
                 del told[index]
             yield index, piece, whole
@@ -196,6 +189,11 @@ class Writing:
         """All texts, when the last is finished."""
         written = {index: whole async for index, _, whole in self.pieces() if whole is not None}
         return [written[index] for index in sorted(written)]
+
+    def text(self, index: int) -> Continuation:
+        """One of the texts, as far as it is written."""
+        count = self._options.n
+        return self._tickets[index // count].texts[index % count]
 
     def close(self) -> None:
         """Gives up what is not finished; its slots are free at the next step."""
