@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..batching import BatchedGraph
 from ..bundle import open_bundle
 from ..generation.engine import DecodeEngine
 from ..generation.options import GenerationOptions
 from ..loading import load_bundle
 from ..manifest import Manifest
-from ..measurement import sample_inputs
+from ..rows import Row
 from .errors import RETRY_AFTER, RequestError
 from .metrics import Metrics
 from .settings import ServerSettings
@@ -47,9 +49,9 @@ class ServedModel:
             self.served.graph = BatchedGraph(
                 self.served.graph, observe=lambda report: metrics.observe_run(name, report)
             )
+            limit, pad = self.served.preprocessing.max_length, self.served.preprocessing.pad_token_id
             for tokens in _WARM_TOKENS:
-                inputs = sample_inputs(self.served, tokens=tokens, count=2)
-                self.served.graph.run_all(self.served.rows(inputs))
+                self.served.graph.run_all([Row(np.full(min(tokens, limit), pad))] * 2)
         self.loaded_at = int(time.time())
         self.uses = 0
         self.retired = False
