@@ -3,10 +3,10 @@
     python benchmarks/soak.py [--minutes 30] [--share 0.8]
 
 One process serves three bundles in int8, untrained ones of real sizes: an LSTM classifier, MiniLM-L6's shape as an
-embedder, and GPT-2's (124M). First its capacity is found: 16 clients who ask without a pause. Then requests come by chance (a
-Poisson process) at a share of that rate, whether earlier ones are answered or not: most classify or embed a text, some
-embed sixteen, some generate 32 tokens as a stream, and every tenth stream's client hangs up half-way. Memory is looked
-at every ten seconds. Writes benchmarks/results/soak.md and soak.png (not with fewer than 30 minutes).
+embedder, and GPT-2's (124M). First its capacity is found: 16 clients who ask without a pause. Then requests come by
+chance (a Poisson process) at a share of that rate, whether earlier ones are answered or not: most classify or embed a
+text, some embed sixteen, some generate 32 tokens as a stream, and every tenth stream's client hangs up half-way. Memory
+is looked at every ten seconds. Writes benchmarks/results/soak.md and soak.png (not with fewer than 30 minutes).
 """
 
 import argparse

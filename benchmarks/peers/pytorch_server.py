@@ -31,7 +31,7 @@ def main() -> None:
     torch.set_num_threads(threads)
     generates = json.loads((checkpoint / "config.json").read_text())["model_type"] == "gpt2"
     app = FastAPI()
-    app.get("/health")(dict)
+    app.get("/health")(lambda: {})
     (_complete if generates else _embed)(app, checkpoint)
     uvicorn.run(app, port=port, log_level="warning")
 

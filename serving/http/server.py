@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -54,9 +55,15 @@ async def _listen(server: uvicorn.Server, listener: socket.socket, state, starte
             await asyncio.sleep(_LOOK)
         started()
 
+    # uvicorn raises a signal once more when it has ended because of it: that is all then.
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     task = asyncio.create_task(announce())
-    await server.serve(sockets=[listener])
-    task.cancel()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        task.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def log_to_stderr() -> None:
