@@ -1,5 +1,6 @@
 """The README's blocks do what they say: each shell command and each Python block runs, in order, in one folder."""
 
+import json
 import os
 import re
 import shlex
@@ -42,17 +43,37 @@ def test_the_shell_blocks_run_in_order(folder):
     assert len(commands()) >= 4
     for command in commands():
         words = shlex.split(command)
-        if words[1] == "quickstart":  # `make quickstart` takes minutes: tests/test_quickstart.py runs it small
+        if words[1] in (
+            "quickstart",
+            "serve",
+        ):  # minutes long: tests/test_quickstart.py runs it small; never ends: below
             continue
         run([sys.executable, "-m", "kerasllm", *words[1:]], folder)
 
 
 def test_the_python_blocks_run(folder):
     assert blocks("python")
-    for index, block in enumerate(blocks("python")):
+    for index, block in enumerate(each for each in blocks("python") if "localhost" not in each):
         script = folder / f"block_{index}.py"
         script.write_text(block, encoding="utf-8")
         run([sys.executable, str(script)], folder)
+
+
+def test_the_server_answers_as_the_page_says(folder):
+    """After the shell blocks, whose bundles it serves."""
+    (serve,) = (shlex.split(command) for command in commands() if command.startswith("kerasllm serve"))
+    (curl,) = (line for line in "".join(blocks("sh")).splitlines() if line.startswith("curl "))
+    (client,) = (block for block in blocks("python") if "localhost" in block)
+    command = [sys.executable, "-m", "kerasllm", *serve[1:-1], "0", "--json"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            port = json.loads(server.stdout.readline())["address"].rpartition(":")[2]
+            there = [word.replace("8080", port) for word in shlex.split(curl)]
+            assert json.loads(run(["curl", "--silent", *there[1:]], folder))[0]["score"] > 0.5
+            (folder / "client.py").write_text(client.replace("8080", port), encoding="utf-8")
+            assert run([sys.executable, "client.py"], folder)
+        finally:
+            server.terminate()
 
 
 def test_every_file_it_names_is_there():
