@@ -161,7 +161,7 @@ class BatchedGraph(Graph):
         for call in calls:
             own = {name: value[start : start + len(call.rows)] for name, value in values.items()}
             if self.preprocessing.padding == "longest":
-                for name in self._per_token & own.keys():
+                for name in self.per_token & own.keys():
                     length = own[name].shape[1]
                     right = self.preprocessing.padding_side == "right"
                     place = slice(0, call.longest) if right else slice(length - call.longest, length)

@@ -41,7 +41,7 @@ class Graph:
         types = {node.name: _DTYPES[node.type] for node in session.get_inputs()}
         self._inputs = [(role, name, types[name]) for role, name in manifest.inputs.items()]
         of_texts = self.outputs if manifest.task == "text-classification" else ("sentence_embedding",)
-        self._per_token = frozenset(self.outputs) - frozenset(of_texts)
+        self.per_token = frozenset(self.outputs) - frozenset(of_texts)
 
     def run(self, rows: Sequence[Row], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Runs the graph once, on all rows.
@@ -109,7 +109,7 @@ class Graph:
                 yield (
                     place,
                     {
-                        name: self.own(value[index], tokens) if name in self._per_token else value[index]
+                        name: self.own(value[index], tokens) if name in self.per_token else value[index]
                         for name, value in values.items()
                     },
                 )
