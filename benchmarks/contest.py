@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import shutil
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -218,7 +219,7 @@ def write_results(
     head = [
         f"# {title}",
         "",
-        f"Made by `python benchmarks/{file.stem}.py`, {datetime.date.today()}.",
+        f"Made by `python benchmarks/{Path(sys.argv[0]).name}`, {datetime.date.today()}.",
         "",
         f"CPU: {cpu.model}, {cpu.cores} cores, {'with' if cpu.exact_int8 else 'without'} VNNI. {explanation}",
         "",

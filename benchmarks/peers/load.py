@@ -64,6 +64,15 @@ async def _ask_all(url: str, bodies: Iterator[dict[str, Any]], concurrency: int,
 
 async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> Answer:
     answer = Answer(began=time.perf_counter())
+    try:
+        await _post(session, url, body, answer)
+    except aiohttp.ClientConnectionError:  # a kept connection that the server has closed meanwhile
+        await _post(session, url, body, answer)
+    answer.ended = time.perf_counter()
+    return answer
+
+
+async def _post(session: aiohttp.ClientSession, url: str, body: dict[str, Any], answer: Answer) -> None:
     async with session.post(url, json=body) as response:
         if response.status != 200:
             raise RuntimeError(f"{url} answered {response.status}: {(await response.text())[:200]}")
@@ -71,8 +80,6 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -
             await _listen(response, answer)
         else:
             answer.body = await response.json()
-    answer.ended = time.perf_counter()
-    return answer
 
 
 async def _listen(response: aiohttp.ClientResponse, answer: Answer) -> None:

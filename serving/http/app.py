@@ -11,10 +11,11 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from ... import __version__
-from . import encoders, errors, kserve, page, tasks
+from . import encoders, errors, page, tasks
 from .access import Access
 from .body import WholeBody
 from .keys import Admission
+from .kserve import generation, inference, metadata
 from .metrics import Metrics
 from .models import Models
 from .openai import chat, completions, embeddings, listing
@@ -46,7 +47,7 @@ def make_app(bundles: Mapping[str, Path], settings: ServerSettings | None = None
     app.state.models, app.state.work = Models(bundles, settings, metrics), Work(settings, metrics)
     app.state.failure = None
     errors.install(app)
-    for dialect in (listing, completions, chat, embeddings, encoders, tasks, kserve, page):
+    for dialect in (listing, completions, chat, embeddings, encoders, tasks, metadata, inference, generation, page):
         app.include_router(dialect.router)
     app.add_api_route("/health", health, tags=["server"])
     app.add_api_route("/metrics", metrics_page, tags=["server"], response_class=Response)

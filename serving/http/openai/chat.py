@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...generation.continuation import Generation
 from ...generation.generator import TextGenerator
 from ...generation.sampling import TokenScore
+from ..events import open_stream
 from ..work import Writing
-from .events import open_stream
 from .sampling import Sampling, refuse, usage
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])

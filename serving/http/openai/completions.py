@@ -11,14 +11,14 @@ from pydantic import Field
 from ...generation.continuation import Generation
 from ...generation.generator import TextGenerator
 from ...generation.sampling import TokenScore
+from ..events import open_stream
 from ..limits import check_count
 from ..work import Writing
-from .events import open_stream
 from .sampling import Sampling, refuse, usage
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 _Token = Annotated[int, Field(ge=0, lt=2**31)]
-_MAX_TOKENS = 16  # OpenAI's default
+MAX_TOKENS = 16  # OpenAI's default
 
 
 class CompletionRequest(Sampling):
@@ -49,7 +49,7 @@ async def complete(request: Request, asked: CompletionRequest) -> Any:
     generator: TextGenerator = model.served
     prompts = await state.work.run(model, lambda: [generator.prompt_ids(prompt) for prompt in asked.prompts()])
     scores = {} if asked.logprobs is None else {"logprobs": True, "top_logprobs": asked.logprobs}
-    options = asked.options(asked.max_tokens or _MAX_TOKENS, **scores)
+    options = asked.options(asked.max_tokens or MAX_TOKENS, **scores)
     answer = _Answer(asked, generator, prompts)
     if asked.stream:
         writing = await state.work.write(model, prompts, options)

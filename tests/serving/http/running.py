@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from kerasllm.serving.http.app import make_app
+from kerasllm.serving.http.server import bind
 from kerasllm.serving.http.settings import ServerSettings
 
 
@@ -58,7 +58,7 @@ class Running:
 def running(bundles: Mapping[str, Path], *, wait: bool = True, **settings: Any) -> Iterator[Running]:
     """Serves bundles until the block ends; by default from when all of them are loaded."""
     app = make_app(bundles, ServerSettings(**{"threads": 1, **settings}))
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bind("127.0.0.1", 0)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

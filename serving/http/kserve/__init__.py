@@ -1,5 +1,1 @@
 """The Open Inference Protocol, version 2, as KServe and Triton speak it."""
-
-from fastapi import APIRouter
-
-router = APIRouter()

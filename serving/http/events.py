@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from ..errors import as_request_error, error_body
-from ..work import Writing
+from .errors import as_request_error, error_body
+from .work import Writing
 
 # Seconds after which a comment shows proxies and clients that the stream still lives.
 _PING = 15.0
+# How OpenAI ends a stream.
+DONE = b"data: [DONE]\n\n"
 
 
 def event(data: dict[str, Any]) -> bytes:
@@ -24,13 +26,14 @@ def event(data: dict[str, Any]) -> bytes:
 class EventStream(StreamingResponse):
     """Events of a text that is being written; however it ends, the text's slot is given back."""
 
-    def __init__(self, request: Request, writing: Writing, chunks: AsyncIterator[dict[str, Any]]) -> None:
+    def __init__(self, request: Request, writing: Writing, chunks: AsyncIterator[dict[str, Any]], end: bytes) -> None:
         """Counts as a stream from now on.
 
         Args:
             request: What is answered.
             writing: Closed in the end.
             chunks: What the events hold.
+            end: Sent after the last one.
 
         Raises:
             QueueFull: There are too many streams.
@@ -38,7 +41,7 @@ class EventStream(StreamingResponse):
         self._writing, self._work = writing, request.app.state.work
         self._work.enter_stream()
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        super().__init__(_lines(request.url.path, chunks), media_type="text/event-stream", headers=headers)
+        super().__init__(_lines(request.url.path, chunks, end), media_type="text/event-stream", headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it."""
@@ -49,20 +52,22 @@ class EventStream(StreamingResponse):
             self._writing.close()
 
 
-def open_stream(request: Request, writing: Writing, chunks: AsyncIterator[dict[str, Any]]) -> EventStream:
+def open_stream(
+    request: Request, writing: Writing, chunks: AsyncIterator[dict[str, Any]], end: bytes = DONE
+) -> EventStream:
     """The same; if there are too many streams, nothing is written.
 
     Raises:
         QueueFull: There are too many streams.
     """
     try:
-        return EventStream(request, writing, chunks)
+        return EventStream(request, writing, chunks, end)
     except BaseException:
         writing.close()
         raise
 
 
-async def _lines(path: str, chunks: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _lines(path: str, chunks: AsyncIterator[dict[str, Any]], end: bytes) -> AsyncIterator[bytes]:
     following: asyncio.Task[dict[str, Any]] | None = None
     try:
         while True:
@@ -74,7 +79,7 @@ async def _lines(path: str, chunks: AsyncIterator[dict[str, Any]]) -> AsyncItera
             chunk, following = following.result(), None
             yield event(chunk)
     except StopAsyncIteration:
-        yield b"data: [DONE]\n\n"
+        yield end
     except Exception as error:  # 200 was sent already: the error is an event, and the last one
         yield event(error_body(path, as_request_error(error)))
     finally:
