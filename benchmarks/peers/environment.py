@@ -32,8 +32,7 @@ def python_of(peer: str, requirements: Sequence[str]) -> Path:
     """
     if not requirements:
         return Path(sys.executable)
-    digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:8]
-    folder = CACHE / "environments" / f"{peer}-{digest}"
+    folder = environment(peer, requirements)
     python, ready = folder / "bin" / "python", folder / "ready"
     if not ready.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +40,12 @@ def python_of(peer: str, requirements: Sequence[str]) -> Path:
         _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_INDEX, *requirements])
         ready.touch()
     return python
+
+
+def environment(peer: str, requirements: Sequence[str]) -> Path:
+    """Where a peer's environment is, or would be; a file `ready` in it says that it is whole."""
+    digest = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:8]
+    return CACHE / "environments" / f"{peer}-{digest}"
 
 
 def _run(command: list[str]) -> None:

@@ -3,9 +3,10 @@
 python pytorch_server.py CHECKPOINT PORT THREADS
 """
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -14,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
+from transformers import AsyncTextIteratorStreamer, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 
 class Texts(BaseModel):
@@ -54,28 +55,28 @@ def _embed(app: FastAPI, checkpoint: Path) -> None:
 def _complete(app: FastAPI, checkpoint: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
-    one_at_a_time = Lock()
+    one_at_a_time = asyncio.Lock()
 
-    def events(asked: Prompt) -> Iterator[str]:
+    async def events(asked: Prompt) -> AsyncIterator[str]:
         ids = torch.tensor([asked.prompt])
-        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True)
         settings = {
             "max_new_tokens": asked.max_tokens, "min_new_tokens": asked.max_tokens, "do_sample": False,
         }  # fmt: skip
-        with one_at_a_time:
+        async with one_at_a_time:
+            streamer = AsyncTextIteratorStreamer(tokenizer, skip_prompt=True)
             writer = Thread(
                 target=model.generate,
                 kwargs={"input_ids": ids, "attention_mask": torch.ones_like(ids), "streamer": streamer, **settings},
             )
             writer.start()
-            for text in streamer:
+            async for text in streamer:
                 yield f"data: {json.dumps({'choices': [{'text': text}]})}\n\n"
             writer.join()
         yield f"data: {json.dumps({'choices': [], 'usage': {'completion_tokens': asked.max_tokens}})}\n\n"
         yield "data: [DONE]\n\n"
 
     @app.post("/v1/completions")
-    def completions(asked: Prompt) -> StreamingResponse:
+    async def completions(asked: Prompt) -> StreamingResponse:
         return StreamingResponse(events(asked), media_type="text/event-stream")
 
 

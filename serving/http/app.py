@@ -42,7 +42,9 @@ def make_app(bundles: Mapping[str, Path], settings: ServerSettings | None = None
     """
     settings = settings or ServerSettings()
     metrics = Metrics()
-    app = FastAPI(title="kerasllm", version=__version__, description=_ABOUT, lifespan=_lifespan)
+    app = FastAPI(
+        title="kerasllm", version=__version__, description=_ABOUT, lifespan=_lifespan, docs_url=None, redoc_url=None
+    )
     app.state.settings, app.state.metrics = settings, metrics
     app.state.models, app.state.work = Models(bundles, settings, metrics), Work(settings, metrics)
     app.state.failure = None

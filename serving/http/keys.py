@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .errors import RequestError, error_response
 from .settings import ServerSettings
 
-# What everybody may see: whether the server lives, and the page on which a key can be typed in.
-_OPEN = ("/health", "/v2/health/live", "/v2/health/ready", "/", "/static/")
+# What everybody may see: whether the server lives, what it speaks, and the page on which a key can be typed in.
+_OPEN = ("/health", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs", "/", "/static/")
 # Buckets that are remembered; the one that was used longest ago goes first.
 _MOST_BUCKETS = 10_000
 

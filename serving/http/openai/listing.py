@@ -24,6 +24,8 @@ async def retrieve_model(request: Request, model: str) -> dict[str, Any]:
 def _entry(model: ServedModel) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": model.name, "object": "model", "created": model.loaded_at, "owned_by": "kerasllm"}
     entry["task"] = model.task
+    if model.task == "text-classification":
+        entry["pair"] = model.served.pair
     if model.engine is not None:
         generator = model.engine.generator
         entry |= {"context": generator.graph.context, "chat": generator.chat_template is not None}
