@@ -21,10 +21,12 @@ from .freeing import free_sizes
 from .head import expose_logits
 from .interface import ROLES
 from .manifest import as_json, new_manifest, write_manifest
+from .ort_format import write_ort_files
 from .passes import optimise
 from .quantization import quantize
 from .settings import task_settings
 from .signature import Activation, Side, Signature, read_signature
+from .variants import check_variants
 from .verification import calibration_feeds, check_drop, measure_variants
 from .vocabulary import special_tokens, tokenizer_config
 
@@ -59,6 +61,7 @@ def export_bundle(
     padding_side: Side | None = None,
     validation: Any = None,
     max_drop: float = 0.005,
+    ort_format: bool = False,
     overwrite: bool = False,
     provenance: Mapping[str, Any] | None = None,
     on_step: Callable[[str], object] = lambda step: None,
@@ -93,6 +96,7 @@ def export_bundle(
         validation: Examples of the task to take the metric on, as its data are read: see `kerasllm.evaluation`.
         max_drop: Most that a variant may lose of the metric, 0 to 1; for text-generation, by which share perplexity
             may rise, for int4 ten times as much.
+        ort_format: Also write each graph as an .ort file, and the operators of all: see `ort_format.write_ort_files`.
         overwrite: Replace a bundle that is there.
         provenance: Where the model came from, for the manifest.
         on_step: Told the name of each step as it begins.
@@ -106,8 +110,7 @@ def export_bundle(
         ExportError: A layer cannot be lowered, the graph differs from Keras, or a variant loses too much.
         OSError: The disk is full or the folder cannot be written.
     """
-    if task != "text-generation":
-        _check_request(task, variants, labels, validation)
+    _check_request(task, variants, labels, validation)
     if not overwrite:
         check_new(Path(out))  # before the work, not after it
     if not isinstance(tokenizer, tokenizers.Tokenizer):
@@ -122,6 +125,7 @@ def export_bundle(
             max_length=max_length,
             validation=validation,
             max_drop=max_drop,
+            ort_format=ort_format,
             overwrite=overwrite,
             provenance=provenance,
             on_step=on_step,
@@ -162,15 +166,18 @@ def export_bundle(
             check_drop(name, records[name], records["fp32"], max_drop)
         if "fp32" not in variants:
             (folder / FILES["fp32"]).unlink()  # it was there to compare with
+        if ort_format:
+            write_ort_files(folder, [FILES[name] for name in variants])
         write_manifest(folder, manifest, {name: records[name] for name in variants})
         (folder / "README.md").write_text(model_card(manifest, Path(out).name), encoding="utf-8")
     return manifest
 
 
 def _check_request(task: str, variants: Sequence[str], labels: Sequence[str], validation: Any) -> None:
+    if task == "text-generation":
+        return  # it has variants of its own, and no labels
     has_labels = any("labels" in axes for axes in form_of(task).outputs.values())
-    if not variants or set(variants) - set(FILES) or len(set(variants)) != len(variants):
-        raise ValueError(f"Variants must be distinct and among {list(FILES)}. Received: {list(variants)}.")
+    check_variants(variants, FILES)
     if "static" in variants and not validation:
         raise ValueError(
             "The variant static takes ranges from examples. Received: no validation examples. Give some (validation, "

@@ -17,6 +17,8 @@ from ...serving.manifest import FORMAT
 from ..card import model_card
 from ..errors import ExportError
 from ..manifest import write_manifest
+from ..ort_format import write_ort_files
+from ..variants import check_variants
 from .blockwise import Bits, quantize_blocks
 from .companions import companions
 from .half import to_half
@@ -48,6 +50,7 @@ def export_causal(
     max_length: int | None,
     validation: Sequence[Any] | None,
     max_drop: float,
+    ort_format: bool,
     overwrite: bool,
     provenance: Mapping[str, Any] | None,
     on_step: Callable[[str], object],
@@ -77,14 +80,15 @@ def export_causal(
             records["portable"] |= measure_standard(model, parts, folder / FILES["portable"], random_rows(parts))
         if "fp32" not in variants:
             (folder / FILES["fp32"]).unlink()  # it was there to compare with
+        if ort_format:
+            write_ort_files(folder, [FILES[name] for name in variants])
         write_manifest(folder, manifest, {name: records[name] for name in variants})
         (folder / "README.md").write_text(model_card(manifest, out.name), encoding="utf-8")
     return manifest
 
 
 def _check_variants(variants: Sequence[str]) -> None:
-    if not variants or set(variants) - set(FILES) or len(set(variants)) != len(variants):
-        raise ValueError(f"Variants must be distinct and among {list(FILES)}. Received: {list(variants)}.")
+    check_variants(variants, FILES)
     if set(variants) == {"portable"}:
         raise ValueError("kerasllm cannot serve portable alone. Received: variants portable. Add fp32.")
 

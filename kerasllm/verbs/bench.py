@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..console import console, print_json, print_table
 from ..inputs import read_inputs
@@ -17,17 +17,23 @@ def bench(
     threads: str | None = None,
     batch_sizes: str = "1,8,32",
     seconds: float = 1.0,
+    profile: Literal["speed", "edge"] = "speed",
+    memory: int | None = None,
     json: bool = False,
 ) -> None:
-    """Measure a BUNDLE's latency and throughput on this machine.
+    """Measure a BUNDLE's latency and throughput on this machine, or what it asks of a small one.
 
     Tokenizing is part of both. Latency is that of one input; throughput is measured on 64 inputs, so many a call.
+    The profile edge measures each variant on one thread in processes of its own: from their start to the first answer,
+    the latency after it, the most memory; and which bytes of the installation are needed.
 
     For example:
 
     kerasllm bench bundles/reviews
 
     kerasllm bench bundles/reader --variants int8 --tokens 128 --threads 1,2 --json
+
+    kerasllm bench bundles/reviews --profile edge --memory 100
 
     Args:
         bundle: The bundle folder.
@@ -37,6 +43,8 @@ def bench(
         threads: Numbers of threads to try, separated by commas (default: 1 and every core).
         batch_sizes: Numbers of inputs of a call to try, separated by commas.
         seconds: Time to spend on each figure.
+        profile: speed, or edge: start-up, memory and installed bytes, for which only --variants and --memory count.
+        memory: Megabytes of data that a process may have (--profile edge; default: no limit).
         json: Print the result as JSON.
     """
     from ..serving import load
@@ -44,12 +52,15 @@ def bench(
     from ..serving.cpu import read_cpu
     from ..serving.measurement import measure
 
+    names = variants.split(",") if variants else list(open_bundle(bundle).manifest.variants)
+    if profile == "edge":
+        _edge(bundle, names, memory, json)
+        return
     cpu = read_cpu()
     counts = _numbers("threads", threads) if threads else sorted({1, cpu.cores})
     sizes = _numbers("batch_sizes", batch_sizes)
     if tokens < 1 or seconds <= 0:
         raise ValueError(f"--tokens and --seconds must be positive. Received: {tokens} and {seconds}.")
-    names = variants.split(",") if variants else list(open_bundle(bundle).manifest.variants)
     rows: list[dict[str, Any]] = []
     with console.status("measuring"):
         for name in names:
@@ -62,6 +73,32 @@ def bench(
         print_json(result)
     else:
         _print(result, sizes)
+
+
+def _edge(bundle: Path, names: list[str], memory: int | None, json: bool) -> None:
+    from ..serving.footprint import installed, measure_footprint, serving_requirements
+
+    if memory is not None and memory < 1:
+        raise ValueError(f"--memory must be at least 1 MB. Received: {memory}.")
+    with console.status("measuring"):
+        measured = {name: measure_footprint(bundle, name, memory=memory) for name in names}
+        sizes = installed(serving_requirements())
+    if json:
+        print_json({"bundle": str(bundle), "memory_mb": memory, "variants": measured, "installed": sizes})
+        return
+    rows = [
+        [name, f"{each['first_answer_s']:.2f}", f"{each['latency_ms']['p50']:.2f}", f"{each['peak_mb']:.0f}"]
+        for name, each in measured.items()
+    ]
+    print_table(f"{bundle} on one thread", ["variant", "first answer, s", "p50, ms", "peak memory, MB"], rows)
+    loaded = next(iter(measured.values()))["loaded"]
+    table = [
+        [name, f"{size / 1e6:.1f}", f"{loaded.get(name.replace('-', '_'), 0) / 1e6:.1f}"]
+        for name, size in sorted(sizes.items(), key=lambda item: -item[1])
+    ]
+    total = [sum(sizes.values()), sum(loaded.values())]
+    table.append(["all", *(f"{size / 1e6:.1f}" for size in total)])
+    print_table("installed by the serving extra", ["package", "MB", "of which read, MB"], table)
 
 
 def _inputs(served: Any, tokens: int, file: Path | None) -> list[Any]:

@@ -22,6 +22,7 @@ def export(
     padding_side: Literal["left", "right"] | None = None,
     validation: str | None = None,
     max_drop: float = 0.5,
+    ort_format: bool = False,
     overwrite: bool = False,
     json: bool = False,
 ) -> None:
@@ -60,6 +61,8 @@ def export(
         validation: The task's examples to take the metric on, as for training (default: the RUN's own).
         max_drop: Points of the metric (percent) that a variant may lose on the validation examples; of decoders, the
             percentage by which perplexity may rise, ten times as much for int4.
+        ort_format: Also write each graph as an .ort file, and the list of their operators, for a reduced build of
+            onnxruntime.
         overwrite: Replace a bundle that is there.
         json: Print the manifest as JSON.
     """
@@ -81,6 +84,7 @@ def export(
             activation=activation,
             padding_side=padding_side,
             max_drop=max_drop / 100,
+            ort_format=ort_format,
             overwrite=overwrite,
             on_step=status.update,
         )
