@@ -63,11 +63,12 @@ def _run(bundle: Path, variant: str, memory: int | None) -> tuple[float, dict[st
     return seconds, json.loads(rest)
 
 
-def installed(requirements: Sequence[str]) -> dict[str, int]:
+def installed(requirements: Sequence[str], *, compiled: bool = True) -> dict[str, int]:
     """Bytes of packages and of all that they need, optional parts left out.
 
     Args:
         requirements: As in a package's metadata.
+        compiled: Whether Python's compiled copies count, which `pip install --no-compile` leaves out.
 
     Returns:
         Package to bytes; those that another system needs are left out.
@@ -84,7 +85,8 @@ def installed(requirements: Sequence[str]) -> dict[str, int]:
         except metadata.PackageNotFoundError:
             continue
         paths = [Path(str(file.locate())) for file in package.files or []]
-        sizes[name] = sum(path.stat().st_size for path in paths if path.is_file())
+        kept = [path for path in paths if path.is_file() and (compiled or path.suffix != ".pyc")]
+        sizes[name] = sum(path.stat().st_size for path in kept)
         names += [need for need in package.requires or [] if "extra ==" not in need]
     return sizes
 

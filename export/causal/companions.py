@@ -43,6 +43,7 @@ def companions(
             "model_input_names": ["input_ids", "attention_mask"],
             "padding_side": "right",
             "clean_up_tokenization_spaces": False,
+            "add_bos_token": settings["add_bos"],  # transformers.js's pipeline asks this, not tokenizer.json
             **special,
             **({"chat_template": template} if template else {}),
         },

@@ -109,7 +109,7 @@ def check_parity(model: Any, continued: Continued) -> dict[str, Any]:
 
 def keras_logits(model: Any, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
     """Logits of each row, float32 [tokens, vocabulary], of one padded batch without a cache."""
-    width = max(map(len, rows)) + 1  # Keras warns of attention over a single token
+    width = max(2, *map(len, rows))  # Keras warns of attention over a single token
     mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in rows], np.int32)
     ids = np.array([[*row, *[0] * (width - len(row))] for row in rows], np.int32)
     logits = np.asarray(model({"token_ids": ids, "padding_mask": mask}, training=False), np.float32)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import onnx_ir as ir
 
 from ..graph import Graph, dimensions
@@ -48,9 +49,15 @@ class Steps:
 
     @cached_property
     def order(self) -> ir.Value:
-        """The indices of the steps that count, then of the others, each in time order, int64 [batch, time]."""
+        """The indices of the steps that count, in time order, then of the others, int64 [batch, time]."""
         size = self.graph.op("Shape", self.mask, start=1, end=2)
-        return self.graph.op("TopK", self._ones, size, axis=1, outputs=2)[1]  # of equals, the lower index comes first
+        return self.graph.op("TopK", self._distinct if self.graph.portable else self._ones, size, axis=1, outputs=2)[1]
+
+    @cached_property
+    def _distinct(self) -> ir.Value:
+        """What sorts as the mask does, but has no equals: OpenVINO does not give the lower index first."""
+        last = self.graph.constant(np.iinfo(np.int32).min, "int32")
+        return self.graph.op("Where", self.mask, self.graph.op("Neg", self.count), last)
 
     @cached_property
     def count(self) -> ir.Value:

@@ -43,4 +43,7 @@ def test_what_serving_installs():
     assert {"onnxruntime", "tokenizers", "numpy"} <= set(sizes)
     assert not {"tensorflow", "keras", "fastapi"} & set(sizes)
     assert sizes["onnxruntime"] > 10**7
+    bare = installed(serving_requirements(), compiled=False)
+    assert bare.keys() == sizes.keys()
+    assert all(bare[name] <= sizes[name] for name in sizes)
     assert installed(["no-such-package-at-all"]) == {}
