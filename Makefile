@@ -3,11 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help quickstart test lint bench clean
+.PHONY: help quickstart test lint interop system bench clean
 help:
 	@echo "make quickstart  set up, then train, export, verify and measure a small classifier (about 3 minutes after set-up)"
 	@echo "make test        set up, then run every test"
 	@echo "make lint        ruff and mypy"
+	@echo "make interop     foreign programs open the bundles: installs those of pip and npm, asks all, shows the matrix (10 minutes)"
+	@echo "make system      what interop needs of Debian, as root: Chromium, Node, CMake, a compiler, headers"
 	@echo "make bench       the benchmarks, each peer in its own environment (long)"
 	@echo "make clean       remove .venv and caches"
 
@@ -22,12 +24,19 @@ quickstart: $(READY)
 	$(BIN)/kerasllm quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+interop: $(READY)
+	$(BIN)/python -m tests.interop
+
+system:
+	apt-get install --yes chromium nodejs npm cmake g++ nlohmann-json3-dev
+	apt-get install --yes libonnxruntime-dev || echo "Debian 13 has it; here, say where its headers are: ONNXRUNTIME_INCLUDE"
 
 bench: $(READY)
 	$(BIN)/python benchmarks/data.py
@@ -46,6 +55,9 @@ bench: $(READY)
 	$(BIN)/python benchmarks/distillation.py --teacher benchmarks/work/sst2-all/run
 	$(BIN)/python benchmarks/shakespeare.py
 	$(BIN)/python benchmarks/decoders.py
+	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/streams.py
+	$(BIN)/python benchmarks/soak.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info

@@ -46,12 +46,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--chunk", type=int, default=64, help="tokens of prompts read between two steps")
     parser.add_argument("--prompt", type=int, default=32, help="tokens of a prompt")
     parser.add_argument("--generated", type=int, default=64, help="tokens of an answer")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    generator = load(options.bundle, options.variant, options.threads, "cpu", spinning=False)
-    engine, random = DecodeEngine(generator, slots=options.slots), np.random.default_rng(0)
+    generator = load(options.bundle, options.variant, options.threads, "cpu")
+    engine, random = DecodeEngine(generator, slots=options.slots, chunk=options.chunk), np.random.default_rng(0)
     results: dict[int, list[tuple[float, float, float]]] = {count: [] for count in options.streams}
     for _ in range(options.rounds):
         for count, measured in results.items():

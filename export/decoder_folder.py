@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ..causal_models import FAMILIES
-from ..data.sources import DataConfig
 from ..decoder import DecoderConfig, open_decoder
-from ..examples import Asker, held_out, read_examples
+from ..examples import Asker, read_held_out
 from ..pretrained.causal_preset import ARCHITECTURES, is_causal_preset
 from ..pretrained.generation_settings import read_generation_settings
 from ..pretrained.settings import read_json
@@ -57,10 +56,8 @@ def export_decoder(
     decoder = open_decoder(DecoderConfig(decoder=source), given)
     if max_length is not None:
         decoder.check_length(max_length)
-    examples = None
-    if validation is not None:
-        asker = Asker(task="text-generation", tokenizer=decoder.tokenizer)
-        examples = held_out(read_examples(asker, DataConfig(source=validation))[1])
+    asker = Asker(task="text-generation", tokenizer=decoder.tokenizer)
+    examples = None if validation is None else read_held_out(asker, validation)
     return export_bundle(
         decoder.model(),
         out,

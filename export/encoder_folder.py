@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from ..data.sources import DataConfig
 from ..encoder import Encoder, EncoderConfig, open_encoder
-from ..examples import Asker, held_out, read_examples
+from ..examples import Asker, read_held_out
 from ..pretrained.heads import read_fine_tuned
 from ..pretrained.settings import read_json
 from ..tasks.embedding import embedding_model
@@ -53,9 +52,7 @@ def export_encoder(
             f"Received: {task!r}. Fine-tune it first (kerasllm finetune), or pretrain it (kerasllm pretrain)."
         )
     encoder = open_encoder(EncoderConfig(encoder=str(folder)))
-    examples = None
-    if validation is not None:
-        examples = held_out(read_examples(Asker(task=task), DataConfig(source=validation))[1])
+    examples = None if validation is None else read_held_out(Asker(task=task), validation)
     return export_bundle(
         embedding_model(encoder, pooling or _pooling(folder)),
         out,
@@ -90,9 +87,7 @@ def export_fine_tuned(
     """
     found = read_fine_tuned(folder)
     asker = Asker(task=found.task, labels=found.labels, multi_label=found.multi_label, tokenizer=found.tokenizer)
-    examples = None
-    if validation is not None:
-        examples = held_out(read_examples(asker, DataConfig(source=validation))[1])
+    examples = None if validation is None else read_held_out(asker, validation)
     return export_bundle(
         found.model,
         out,

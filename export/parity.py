@@ -8,6 +8,7 @@ import numpy as np
 
 from ..scoring import Scored
 from ..serving.graph import Row, pad
+from ..serving.probabilities import sigmoid, softmax
 from .compiler import functional_graph
 from .errors import ExportError
 from .forms import TaskForm
@@ -105,10 +106,9 @@ def _as_keras_ends(outputs: Outputs, signature: Signature, model: keras.Model) -
     (values,) = outputs.values()
     values = values[..., -functional_graph(model).outputs[0].shape[-1] :]  # one score of two labels, not both
     if signature.applied == "softmax":
-        powers = np.exp(values - values.max(axis=-1, keepdims=True))
-        values = powers / powers.sum(axis=-1, keepdims=True)
+        values = softmax(values)
     if signature.applied == "sigmoid":
-        values = 0.5 + 0.5 * np.tanh(0.5 * values)
+        values = sigmoid(values)
     return {signature.outputs[0]: values}
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import keras
 import tokenizers
 
-from ..data.sources import DataConfig
 from ..evaluation import asker_of
-from ..examples import Asker, held_out, read_examples
+from ..examples import Asker, read_held_out
 from ..pretrained.heads import fine_tuned_task
 from ..pretrained.settings import read_json
 from ..run import open_run
@@ -86,7 +85,7 @@ def export_source(
         tokenizer=tokenizer,
         labels=labels or (),
         multi_label=multi_label,
-        validation=None if validation is None else _read(validation, asker),
+        validation=None if validation is None else read_held_out(asker, validation),
         provenance={"source": "file", "file": Path(source).name},
         **options,
     )
@@ -120,7 +119,7 @@ def export_run(path: str | Path, out: str | Path, *, validation: Any = None, **o
     """
     run = open_run(path)
     if isinstance(validation, str) or validation is None:
-        validation = _read(validation, asker_of(run))
+        validation = read_held_out(asker_of(run), validation)
     options["max_length"] = run.config["decoder"]["context"] if "decoder" in run.config else run.max_length
     return export_bundle(
         load_task_model(run),
@@ -134,11 +133,6 @@ def export_run(path: str | Path, out: str | Path, *, validation: Any = None, **o
         provenance={"source": "run", "config": run.config},
         **options,
     )
-
-
-def _read(source: str | None, asker: Asker) -> Any:
-    """The examples of a source, or of the model's own, to judge variants by."""
-    return held_out(read_examples(asker, None if source is None else DataConfig(source=source))[1])
 
 
 def load_model_file(path: Path) -> keras.Model:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .checks import check_least, check_shares
 from .extras import require
 
 # What padding scores: far below any real value, and still a number in half precision.
@@ -46,14 +47,9 @@ class ClassifierConfig:
     """Keep the embeddings as they are at the start."""
 
     def __post_init__(self) -> None:
-        for name in ("embedding_dim", "units", "layers", "kernel_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
-        for name in ("word_dropout", "embedding_dropout", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be from 0 to below 1. Received: {getattr(self, name)}.")
-        if self.l2 < 0:
-            raise ValueError(f"`l2` must be 0 or more. Received: {self.l2}.")
+        check_least(self, 1, "embedding_dim", "units", "layers", "kernel_size")
+        check_least(self, 0, "l2")
+        check_shares(self, "word_dropout", "embedding_dropout", "dropout")
 
 
 def build_classifier(

@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from .causal_models import DecoderArchitecture, DecoderShape, build_causal_lm
+from .checks import check_least, check_shares
 from .pretrained.causal_folder import read_causal_folder
 from .pretrained.causal_preset import is_causal_preset, read_causal_preset
 from .pretrained.settings import read_json
@@ -52,12 +53,8 @@ class DecoderConfig:
     """Share of values hidden in training, 0 to 1 (default: the decoder's own; none from scratch)."""
 
     def __post_init__(self) -> None:
-        for name in _SIZES:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+        check_least(self, 1, *_SIZES)
+        check_shares(self, "dropout")
         given = [name for name in (*_SIZES, "architecture", "tied") if getattr(self, name) is not None]
         if given and self.decoder not in DECODER_PRESETS:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from .checks import check_least
 from .data.causal_rows import CausalRows, Windows
 from .data.plain_texts import PlainTextConfig, read_plain_texts
 from .decoder import Decoder, DecoderConfig
@@ -35,8 +36,7 @@ class CausalRowConfig(RowConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"`steps` must be at least 1. Received: {self.steps}.")
+        check_least(self, 1, "steps")
 
 
 @dataclass(frozen=True, kw_only=True)

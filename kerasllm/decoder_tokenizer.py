@@ -12,6 +12,7 @@ from typing import Literal
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from .checks import check_least
 from .tokenizer import load_tokenizer, well_formed
 
 END, UNKNOWN = "<|endoftext|>", "<unk>"
@@ -34,8 +35,7 @@ class DecoderTokenizerConfig:
     """Tokens that are read at once."""
 
     def __post_init__(self) -> None:
-        if self.max_length < 1:
-            raise ValueError(f"`max_length` must be at least 1 token. Received: {self.max_length}.")
+        check_least(self, 1, "max_length")
         least = len(_special(self)) + (256 if self.kind == "bpe" else 2)  # bytes; a character and the unknown ones
         if self.vocab_size < least:
             raise ValueError(

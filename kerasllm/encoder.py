@@ -15,6 +15,7 @@ from .backbones import (
     build_backbone,
     set_dropout,
 )
+from .checks import check_least, check_shares
 from .extras import require
 from .pretrained.huggingface import read_pretrained
 from .pretrained.kerashub import is_preset_name, read_preset
@@ -56,12 +57,8 @@ class EncoderConfig:
     """Share of values hidden in training inside the encoder, 0 to 1 (default: the encoder's own; 0.1 from scratch)."""
 
     def __post_init__(self) -> None:
-        for name in _SIZES:
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {value}.")
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be from 0 to below 1. Received: {self.dropout}.")
+        check_least(self, 1, *_SIZES)
+        check_shares(self, "dropout")
         given = [name for name in _SIZES if getattr(self, name) is not None]
         if given and self.encoder not in PRESETS:
             raise ValueError(

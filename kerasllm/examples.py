@@ -49,8 +49,17 @@ def read_examples(asker: Asker, data: DataConfig | None = None) -> tuple[str, di
     return _READERS[asker.task](asker, data)
 
 
-def held_out(splits: Mapping[str, Any]) -> Any:
-    """The split to judge variants by: the validation split, or the one that there is."""
+def read_held_out(asker: Asker, source: str | None) -> Any:
+    """Reads the examples to judge variants by: the validation split of a source, or the one that there is.
+
+    Args:
+        asker: The model in question.
+        source: Where they are; None: what the model was trained on.
+
+    Raises:
+        FileNotFoundError, ValueError: As for `read_examples`.
+    """
+    _, splits = read_examples(asker, None if source is None else DataConfig(source=source))
     return splits.get("validation") or splits["test"]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .extras import require
+from .serving.probabilities import sigmoid, softmax
 
 _BINS = 15  # of confidence, for the calibration error
 
@@ -13,10 +14,7 @@ _BINS = 15  # of confidence, for the calibration error
 def activate(logits: np.ndarray, multi_label: bool) -> np.ndarray:
     """Logits to probabilities: a softmax over the classes, or a sigmoid of each; float32 [examples, classes]."""
     logits = np.asarray(logits, np.float64)
-    if multi_label:
-        return (0.5 * (1 + np.tanh(logits / 2))).astype(np.float32)  # a sigmoid that cannot overflow
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (exponents / exponents.sum(axis=1, keepdims=True)).astype(np.float32)
+    return (sigmoid(logits) if multi_label else softmax(logits)).astype(np.float32)
 
 
 def classification_metrics(

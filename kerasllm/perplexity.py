@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .language_metrics import language_metrics
+from .serving.probabilities import cross_entropy
 
 # Token ids, and of each the next one, or -1 where it is not asked for: int32 [tokens] both.
 LabelledRow = tuple[np.ndarray, np.ndarray]
@@ -61,9 +62,7 @@ def score_rows(served: Any, rows: Sequence[LabelledRow]) -> tuple[dict[str, Any]
     for ids, labels in rows:
         known = labels >= 0
         logits, after = served.logits(ids)[known], labels[known]
-        highest = logits.max(axis=1, keepdims=True)
-        total = np.log(np.exp(logits - highest, dtype=np.float64).sum(axis=1)) + highest[:, 0]
-        nats += float((total - np.take_along_axis(logits, after[:, None], axis=1)[:, 0]).sum())
+        nats += float(cross_entropy(logits, after).sum())
         choices.append(logits.argmax(axis=1))
         right += int((choices[-1] == after).sum())
         size += len(served.tokenizer.decode(after.tolist()).encode())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bert_tokenizer import make_pieces
+from .checks import check_least
 from .data.masking import MaskingConfig
 from .data.running_text import RunningTextConfig, read_documents
 from .encoder import EncoderConfig
@@ -22,8 +23,7 @@ class RowConfig:
     """Most rows in a batch; each has `max_length` tokens."""
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"`batch_size` must be at least 1. Received: {self.batch_size}.")
+        check_least(self, 1, "batch_size")
 
 
 def pretrain(

@@ -14,6 +14,7 @@ from .data.questions import QuestionSplit
 from .data.tagged import TaggedSplit, span_names
 from .metrics import classification_metrics, headline, predict_classes
 from .perplexity import as_rows, score_rows
+from .serving.probabilities import cross_entropy
 from .serving.rows import Row
 from .similarity import pair_metrics
 from .span_metrics import as_spans, span_metrics
@@ -137,10 +138,8 @@ def _score_masks(served: Any, rows: MaskedRows) -> Scored:
         asked = _masked_rows(rows, start, _ROWS)
         outputs = served.graph.run_all([row for row, _, _ in asked], ["logits"])
         for (_, places, labels), values in zip(asked, outputs, strict=True):
-            logits = values["logits"][places].astype(np.float64)
-            highest = logits.max(axis=1, keepdims=True)
-            chosen = np.take_along_axis(logits - highest, labels[:, None], axis=1)[:, 0]
-            losses.append(np.log(np.exp(logits - highest).sum(axis=1)) - chosen)
+            logits = values["logits"][places]
+            losses.append(cross_entropy(logits, labels))
             decisions.append(logits.argmax(axis=1))
             right.append(decisions[-1] == labels)
     accuracy, loss = float(np.concatenate(right).mean()), float(np.concatenate(losses).mean())

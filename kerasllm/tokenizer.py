@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Encoding, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from .atomic import replace_file
+from .checks import check_least
 
 PAD, UNK = "[PAD]", "[UNK]"  # ids 0 and 1 in every tokenizer trained here
 # Decoders often have no token of their own for it; padding is never seen, so any that they have will do.
@@ -35,8 +36,7 @@ class TokenizerConfig:
     """Tokens kept of each text; the rest is cut off at the end."""
 
     def __post_init__(self) -> None:
-        if self.max_length < 1:
-            raise ValueError(f"`max_length` must be at least 1 token. Received: {self.max_length}.")
+        check_least(self, 1, "max_length")
         if self.vocab_size < 3:
             raise ValueError(f"`vocab_size` must hold [PAD], [UNK] and more: at least 3. Received: {self.vocab_size}.")
         if self.kind == "bpe" and self.vocab_size < 258:

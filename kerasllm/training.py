@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import __version__
 from .atomic import new_folder, replace_file
 from .checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from .checks import check_least, check_shares
 from .classifier import ClassifierConfig, build_classifier
 from .console import console
 from .data.batches import BatchConfig
@@ -93,12 +94,9 @@ class TrainingConfig:
     """For initial weights, dropout and the order of examples."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("patience", 0), ("weight_decay", 0), ("accumulate", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {getattr(self, name)}.")
-        for name in ("warmup", "label_smoothing", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be from 0 to below 1. Received: {getattr(self, name)}.")
+        check_least(self, 0, "patience", "weight_decay")
+        check_least(self, 1, "epochs", "accumulate")
+        check_shares(self, "warmup", "label_smoothing", "average")
         for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .checks import check_least
 from .extras import require
 from .lora import enable_lora
 
@@ -34,9 +35,7 @@ class TuningConfig:
     def __post_init__(self) -> None:
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"`layer_decay` must be above 0 and at most 1. Received: {self.layer_decay}.")
-        for name in ("freeze_layers", "lora_rank"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}.")
+        check_least(self, 0, "freeze_layers", "lora_rank")
         if not self.lora_alpha > 0:
             raise ValueError(f"`lora_alpha` must be above 0. Received: {self.lora_alpha}.")
 

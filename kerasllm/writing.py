@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from .serving.probabilities import softmax
+
 
 def write(
     model: Any,
@@ -39,8 +41,7 @@ def write(
     while len(ids) < len(prompt) + max_new_tokens:
         logits = _next_logits(model, ids[-context:], context)
         if temperature > 0:
-            chances = np.exp((logits - logits.max()) / temperature)
-            token = int(random.choice(len(chances), p=chances / chances.sum()))
+            token = int(random.choice(len(logits), p=softmax(logits / temperature)))
         else:
             token = int(logits.argmax())
         if token in ends:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tokenizers
 
+from .probabilities import softmax
 from .ranking import largest
 from .spans import trim
 from .windows import Window
@@ -70,8 +71,7 @@ def best_answers(
         flat = np.append(flat, np.float32(min((window.null for window in windows), default=0.0)))
     if not np.isfinite(flat).any():
         return []
-    powers = np.exp(flat - flat.max())
-    scores = powers / powers.sum(dtype=np.float64)
+    scores = softmax(flat.astype(np.float64))
     best = [place for place in largest(flat, top_k).tolist() if np.isfinite(flat[place])]
     return [_answer(place, logits, float(scores[place])) for place in best]
 

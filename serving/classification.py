@@ -10,6 +10,7 @@ import tokenizers
 from ..tokenizer import encode
 from .graph import BATCH_SIZE, Graph, Row
 from .manifest import Manifest
+from .probabilities import sigmoid, softmax
 from .ranking import largest
 from .texts import check_texts, is_one, pair_rows, single_rows
 
@@ -138,8 +139,7 @@ class TextClassifier:
 def _activate(outputs: np.ndarray, activation: str) -> np.ndarray:
     """Probabilities from the graph's outputs, [rows, labels]."""
     if activation == "softmax":
-        powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        return softmax(outputs)
     if activation == "sigmoid":
-        return 0.5 + 0.5 * np.tanh(0.5 * outputs)  # the logistic function, without overflow
+        return sigmoid(outputs)
     return outputs

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
+from .probabilities import softmax
 from .spans import bio_spans, first_pieces, trim, word_offsets
 
 
@@ -28,8 +29,7 @@ def read_entities(
     ids, offsets = encoding.word_ids, encoding.offsets
     words, places = [ids[place] for place in own], [offsets[place] for place in own]
     logits = logits[first_pieces(words)]
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    scores = powers.max(axis=-1) / powers.sum(axis=-1)
+    scores = softmax(logits).max(axis=-1)
     bounds = word_offsets(places, words)
     entities = []
     for name, start, end in bio_spans([labels[label] for label in logits.argmax(axis=-1)]):

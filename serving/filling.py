@@ -10,6 +10,7 @@ from ..tokenizer import encode
 from .errors import BundleError
 from .graph import Graph, Row
 from .manifest import Manifest
+from .probabilities import softmax
 from .ranking import largest
 from .texts import check_texts, single_rows
 
@@ -86,8 +87,7 @@ class MaskFiller:
 
     def _entries(self, ids: np.ndarray, place: int, logits: np.ndarray, top_k: int, only: bool) -> list[dict[str, Any]]:
         """The best tokens for a place; other masks stay in the sequence, and the special tokens with them."""
-        powers = np.exp(logits - logits.max())
-        scores = powers / powers.sum()
+        scores = softmax(logits)
         entries = []
         for token in largest(scores, top_k).tolist():
             sequence = ids.copy()

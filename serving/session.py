@@ -14,6 +14,7 @@ from .errors import BundleError
 
 # Session logs below this level (0 verbose ... 4 fatal) stay quiet: what the caller must know is raised or warned of.
 _ERRORS_ONLY = 3
+_SPIN = 1000  # microseconds that idle threads look out for work: from a step of a decoder to the next
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ def open_session(
         options.add_session_config_entry("session.x64quantprecision", "1")
     if not prepack:
         options.add_session_config_entry("session.disable_prepacking", "1")
-    if not spinning:
+    if spinning:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN))
+    else:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(model, options, providers=chosen, enable_fallback=0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+_ATTEMPTS = 4
 _PATIENCE = aiohttp.ClientTimeout(total=900)
 
 
@@ -64,10 +65,13 @@ async def _ask_all(url: str, bodies: Iterator[dict[str, Any]], concurrency: int,
 
 async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> Answer:
     answer = Answer(began=time.perf_counter())
-    try:
-        await _post(session, url, body, answer)
-    except aiohttp.ClientConnectionError:  # a kept connection that the server has closed meanwhile
-        await _post(session, url, body, answer)
+    for attempt in range(_ATTEMPTS):
+        try:
+            await _post(session, url, body, answer)
+            break
+        except aiohttp.ClientConnectionError:  # a kept connection that the server has closed meanwhile
+            if attempt == _ATTEMPTS - 1:
+                raise
     answer.ended = time.perf_counter()
     return answer
 

@@ -5,7 +5,7 @@ import {
 } from "./node_modules/@huggingface/transformers/dist/transformers.min.js";
 
 const BUNDLE = "bundle";
-const DTYPES = { fp32: "fp32", int8: "q8" }; // transformers.js's names of our variants
+const DTYPES = { fp32: "fp32", int8: "q8", int4: "q4" }; // transformers.js's names of our variants
 const NEW_TOKENS = 200;
 
 // Everything comes from this folder; a bundle that was replaced is read anew.

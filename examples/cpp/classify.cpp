@@ -210,6 +210,7 @@ double logistic(double logit) { return 1 / (1 + std::exp(-logit)); }
 /// Probabilities of the labels; of one logit for two labels, the second one's and what is left for the first.
 std::vector<double> probabilities(const std::vector<float>& logits, const json& manifest) {
   std::vector<double> scores(logits.begin(), logits.end());
+  if (manifest.at("activation") == "none") return scores;
   if (manifest.at("activation") == "sigmoid") {
     for (double& score : scores) score = logistic(score);
     if (scores.size() == 1 && manifest.at("labels").size() == 2) scores.insert(scores.begin(), 1 - scores[0]);

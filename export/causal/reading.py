@@ -92,6 +92,7 @@ def read_parts(model: Any, context: int | None = None) -> CausalParts:
         tied=bool(backbone.token_embedding.tie_weights),
         epsilon=1e-5 if family == "gpt2" else float(backbone.layer_norm_epsilon),
     )
+    _check_head_size(parts)
     _check_window(parts)
     _check_precision(backbone)
     return parts
@@ -127,6 +128,14 @@ def _check_window(parts: CausalParts) -> None:
                 f"Attention must see the whole context of {parts.context} tokens. Received: the layer {layer.name!r}, "
                 f"with a sliding window of {window}. Export with max_length={window}, below which both are the same."
             )
+
+
+def _check_head_size(parts: CausalParts) -> None:
+    if parts.head_size % 8:
+        raise ExportError(
+            f"Attention heads must be a multiple of 8 wide, as onnxruntime's GroupQueryAttention asks. Received: "
+            f"{parts.head_size}. Train the model with another width or number of heads."
+        )
 
 
 def _check_precision(backbone: Any) -> None:

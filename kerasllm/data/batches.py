@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import check_least
 from ..extras import require
 from .tokens import TokenSplit
 
@@ -33,9 +34,7 @@ class BatchConfig:
     """Pad to a multiple of so many tokens: fewer different shapes, where each one is compiled anew (XLA)."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "pool", "multiple"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {getattr(self, name)}.")
+        check_least(self, 1, "batch_size", "pool", "multiple")
 
 
 def batches(

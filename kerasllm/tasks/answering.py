@@ -12,16 +12,18 @@ import numpy as np
 from tokenizers import Encoding
 
 from ..answer_metrics import answer_metrics
+from ..checks import check_least, check_shares
 from ..data.batches import BatchConfig
 from ..data.questions import QuestionDataset, TrueAnswer
 from ..data.tokens import TokenSplit
 from ..data.windows import joined, windowed
 from ..serving.answers import answer_entry, best_answers, context_offsets, window_logits
+from ..serving.probabilities import cross_entropy
 from ..serving.spans import trim
 from ..serving.windows import Window
 from ..token_outputs import token_outputs
 from ..tokenizer import pad_id
-from .heads import check_share, dense_head
+from .heads import dense_head
 from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
@@ -48,10 +50,9 @@ class AnsweringHead:
     """Share of each token's state that is dropped in training, 0 to 1."""
 
     def __post_init__(self) -> None:
-        for name, least in (("stride", 0), ("max_answer", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"`{name}` must be at least {least}. Received: {getattr(self, name)}.")
-        check_share("dropout", self.dropout)
+        check_least(self, 0, "stride")
+        check_least(self, 1, "max_answer")
+        check_shares(self, "dropout")
 
 
 class AnsweringTask(TokenizedTask):
@@ -224,9 +225,7 @@ def _mean_loss(split: TokenSplit, outputs: list[dict[str, np.ndarray]]) -> float
     for row, values in enumerate(outputs):
         labels = split.labels[split.offsets[row] : split.offsets[row + 1]]
         for name, side in (("start_logits", START), ("end_logits", END)):
-            logits = values[name].astype(np.float64)
-            allowed = logits[labels >= 0]
-            highest = allowed.max()
-            right = logits[(labels == side) | (labels == START + END)][0]
-            losses.append(highest + np.log(np.exp(allowed - highest).sum()) - right)
+            asked = labels[labels >= 0]
+            right = np.flatnonzero((asked == side) | (asked == START + END))[:1]
+            losses.append(cross_entropy(values[name][None, labels >= 0], right))
     return float(np.mean(losses))

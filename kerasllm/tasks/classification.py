@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tokenizers import Tokenizer
 
+from ..checks import check_shares
 from ..data.batches import BatchConfig, balanced_weights, batches
 from ..data.dataset import TextDataset
 from ..data.tokens import token_cache
 from ..metrics import activate, classification_metrics
 from ..run import predict_logits
-from .heads import check_share, dense_head
+from .heads import dense_head
 from .hiding import hide_tokens
 from .pooling import pool
 from .tokenized import TokenizedTask
@@ -35,8 +36,7 @@ class ClassificationHead:
     """Share of the tokens that training shows as [MASK], 0 to 1: less is learned by heart."""
 
     def __post_init__(self) -> None:
-        check_share("dropout", self.dropout)
-        check_share("hide", self.hide)
+        check_shares(self, "dropout", "hide")
 
 
 class ClassificationTask(TokenizedTask):

@@ -3,12 +3,6 @@
 from typing import Any
 
 
-def check_share(name: str, value: float) -> None:
-    """Raises ValueError for a share that leaves nothing, or is none."""
-    if not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be from 0 to below 1. Received: {value}.")
-
-
 def dense_head(states: Any, units: int, *, dropout: float, name: str) -> Any:
     """Logits of states.
 

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
+from ..checks import check_shares
 from ..data.batches import BatchConfig
 from ..data.tagged import TaggedDataset, TaggedSplit, span_names
 from ..data.tokens import TokenSplit
 from ..data.windows import joined, windowed
 from ..serving.entities import read_entities
+from ..serving.probabilities import cross_entropy
 from ..serving.rows import Row
 from ..serving.spans import Span, first_pieces, word_offsets
 from ..serving.windows import STRIDE, Window, merge_windows
 from ..span_metrics import as_spans, span_metrics
 from ..token_outputs import token_outputs
 from ..tokenizer import pad_id
-from .heads import check_share, dense_head
+from .heads import dense_head
 from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class TaggingHead:
     """Share of each token's state that is dropped in training, 0 to 1."""
 
     def __post_init__(self) -> None:
-        check_share("dropout", self.dropout)
+        check_shares(self, "dropout")
 
 
 class TaggingTask(TokenizedTask):
@@ -215,7 +217,4 @@ def _check_words(tokenizer: Tokenizer) -> None:
 def _mean_loss(labels: np.ndarray, logits: np.ndarray) -> float:
     """The mean cross-entropy in nats of the tokens that are asked for; 0 where there are none."""
     known = np.flatnonzero(labels >= 0)
-    given = logits[known].astype(np.float64)
-    highest = given.max(axis=-1, initial=-np.inf, keepdims=True)
-    logs = given - highest - np.log(np.exp(given - highest).sum(axis=-1, keepdims=True))
-    return float(-logs[np.arange(len(known)), labels[known]].mean()) if len(known) else 0.0
+    return float(cross_entropy(logits[known], labels[known]).mean()) if len(known) else 0.0

@@ -21,11 +21,12 @@ def bench(
     memory: int | None = None,
     json: bool = False,
 ) -> None:
-    """Measure a BUNDLE's latency and throughput on this machine, or what it asks of a small one.
+    """Measure a BUNDLE's latency and throughput on this machine.
 
     Tokenizing is part of both. Latency is that of one input; throughput is measured on 64 inputs, so many a call.
-    The profile edge measures each variant on one thread in processes of its own: from their start to the first answer,
-    the latency after it, the most memory; and which bytes of the installation are needed.
+    The profile edge says what a BUNDLE asks of a small machine. It measures each variant on one thread in processes of
+    its own: from their start to the first answer, the latency after it, the most memory; and which bytes of the
+    installation are needed.
 
     For example:
 

@@ -35,13 +35,6 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.tokenization_time = Histogram(
-            "te_request_tokenization_duration",
-            "Seconds of tokenizing.",
-            ("model",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
         self.batch_rows = Histogram(
             "te_batch_next_size", "Rows of a run.", ("model",), buckets=_SIZES, registry=registry
         )

@@ -40,9 +40,12 @@ class ServedModel:
         self.digest = _digest(path)
         self.manifest: Manifest = open_bundle(path).manifest
         self.task = self.manifest.task
-        self.served: Any = load_bundle(path, variant=settings.variant, threads=settings.threads, spinning=False)
+        # Encoders run several calls at once, so threads that look out for work hinder others. A decoder's graph has one
+        # caller, its engine, which comes back within a step.
+        writes = self.task == "text-generation"
+        self.served: Any = load_bundle(path, variant=settings.variant, threads=settings.threads, spinning=writes)
         self.engine: DecodeEngine | None = None
-        if self.task == "text-generation":
+        if writes:
             self.engine = DecodeEngine(self.served, slots=settings.slots, most_waiting=settings.queue)
             self.served.generate([next(iter(self.served.ends), 0)], GenerationOptions(max_new_tokens=2))
         else:

@@ -2,8 +2,8 @@
 
     python -m tests.interop [PYTEST OPTIONS]
 
-What is installed goes to ~/.cache/kerasllm/benchmarks (or $KERASLLM_BENCHMARKS; 5 GB). Chromium, Node with npm and
-CMake with a compiler come from the system's packages: `make browser` brings them where apt-get may be used.
+What is installed goes to ~/.cache/kerasllm/benchmarks (or $KERASLLM_BENCHMARKS; 3 GB). Chromium, Node 20 with npm,
+CMake and a compiler come from the system's packages: `make system` brings Debian's.
 """
 
 import os
@@ -21,7 +21,7 @@ def main() -> int:
     steps = {"transformers.js": install_node, "examples/cpp": build_cpp}
     steps |= {name: about.install for name, about in CONSUMERS.items() if about.requirements}
     for name, step in steps.items():
-        print(f"{name} is installed", flush=True)
+        print(f"installing {name}", flush=True)
         try:
             step()
         except (OSError, RuntimeError, subprocess.CalledProcessError) as error:

@@ -13,7 +13,7 @@ Raw answers are the outputs of the graph for a text alone, by name; of text-gene
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from tests.export.causal.test_bundle import tokenizer as letters
 from tests.export.encoders import LABELS_OF, bert_tokenizer, task_model
 
 VARIANTS = ("fp32", "int8", "portable")
+DECODER_VARIANTS = ("fp32", "int8", "int4", "portable")
 NEW_TOKENS = 24
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +45,11 @@ class Case:
     """Writes the bundle."""
     source: Path | None = None
     """What it is made of; none: weights at random."""
+
+    @property
+    def variants(self) -> Sequence[str]:
+        """What its bundle has."""
+        return DECODER_VARIANTS if self.task == "text-generation" else VARIANTS
 
 
 def _lstm(out: Path) -> None:
@@ -70,7 +76,7 @@ def _encoder(task: str) -> Callable[[Path], Any]:
 def _gpt2(out: Path) -> None:
     model = decoders.small("gpt2")
     export_bundle(
-        model, out, tokenizer=letters(), task="text-generation", variants=VARIANTS, max_length=decoders.CONTEXT,
+        model, out, tokenizer=letters(), task="text-generation", variants=DECODER_VARIANTS, max_length=decoders.CONTEXT,
         max_drop=10.0,
     )  # fmt: skip
 
@@ -85,7 +91,7 @@ def _stories(out: Path) -> None:
         tokenizer=stories.read_tokenizer(source / "tok512.bin"),
         task="text-generation",
         settings={"eos_token_ids": [1, 2], "bos_token_id": 1, "add_bos": True},
-        variants=VARIANTS,
+        variants=DECODER_VARIANTS,
         max_length=stories.read_shape(source / "stories260K.bin").context,
         max_drop=10.0,
     )
@@ -131,7 +137,7 @@ def answers(case: Case, bundle: Path, variant: str, *, raw: bool = False) -> lis
     Args:
         case: What is asked.
         bundle: Its bundle.
-        variant: One of `VARIANTS`; what portable must answer is what fp32 does.
+        variant: One of the bundle's; what portable must answer is what fp32 does.
         raw: Whether the graph's outputs are wanted.
     """
     served = load(bundle, variant="fp32" if variant == "portable" else variant, threads=1)

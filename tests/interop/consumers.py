@@ -35,19 +35,22 @@ class Consumer:
     program: str
     """File in programs/."""
     tasks: Sequence[str] = TASKS
-    variants: Sequence[str] = ("fp32", "int8")
+    variants: Sequence[str] = ("fp32", "int8", "int4")
+    """What it can be asked, of what a bundle has."""
     raw: bool = False
     """Whether it gives the graph's outputs, not a task's answers."""
     requirements: Sequence[str] = ()
     """What its environment holds; none: the project's own."""
     cases: Sequence[str] | None = None
-    """What it can be asked, if not every case of its tasks."""
+    """The only ones that it has been made for; none: every case of its tasks."""
     needs: Callable[[], str | None] = lambda: None
     """Why it cannot run here; None: it can."""
 
-    def opens(self, case: Any) -> bool:
-        """Whether it has a case's task."""
-        return case.task in self.tasks and (self.cases is None or case.name in self.cases)
+    def variants_of(self, case: Any) -> list[str]:
+        """What it is asked of a case; nothing where it has not the task."""
+        if case.task not in self.tasks or (self.cases is not None and case.name not in self.cases):
+            return []
+        return [variant for variant in self.variants if variant in case.variants]
 
     def missing(self) -> str | None:
         """Why it cannot run here; None: it can."""

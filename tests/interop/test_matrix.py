@@ -12,8 +12,7 @@ CELLS = [
     (consumer, case.name, variant)
     for consumer, about in CONSUMERS.items()
     for case in CASES.values()
-    if about.opens(case)
-    for variant in about.variants
+    for variant in about.variants_of(case)
 ]
 
 

@@ -81,6 +81,11 @@ def test_other_programs_find_the_sizes_under_their_own_names(bundle):
     ]
 
 
+def test_a_context_as_short_as_what_is_compared_can_be_portable(tmp_path):
+    manifest = export(small("gpt2"), tmp_path / "out", variants=("fp32", "portable"))
+    assert manifest["variants"]["portable"]["parity"]["agreement"] == 1
+
+
 def test_a_variant_that_loses_too_much_is_not_written(tmp_path):
     with pytest.raises(ExportError, match="perplexity of int8 may rise by at most"):
         export(small("gpt2"), tmp_path / "out", max_length=None, max_drop=-1.0)
@@ -90,6 +95,11 @@ def test_a_variant_that_loses_too_much_is_not_written(tmp_path):
 def test_a_window_shorter_than_the_context_is_refused(tmp_path):
     with pytest.raises(ExportError, match=r"transformer_layer_0.*sliding window of 16.*max_length=16"):
         export(small("mistral", window=16), tmp_path / "out")
+
+
+def test_heads_that_the_operator_does_not_take_are_refused(tmp_path):
+    with pytest.raises(ExportError, match="multiple of 8 wide"):
+        export(small("llama", hidden=48), tmp_path / "out")
 
 
 def test_a_model_with_rotary_positions_must_be_given_its_context(tmp_path):

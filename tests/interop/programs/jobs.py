@@ -6,7 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FILES = {"fp32": "onnx/model.onnx", "int8": "onnx/model_quantized.onnx", "portable": "onnx/model_std.onnx"}
+FILES = {
+    "fp32": "onnx/model.onnx",
+    "int8": "onnx/model_quantized.onnx",
+    "int4": "onnx/model_q4.onnx",
+    "portable": "onnx/model_std.onnx",
+}
 
 
 def run(answer: Callable[[Path, dict[str, Any]], list[Any]]) -> None:

@@ -1,6 +1,6 @@
 // transformers.js, in Node and in a browser alike.
 
-const DTYPES = { fp32: "fp32", int8: "q8" };
+const DTYPES = { fp32: "fp32", int8: "q8", int4: "q4" };
 
 const ANSWERS = {
   "text-classification": async (pipe, text) =>
