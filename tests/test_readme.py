@@ -58,18 +58,11 @@ def test_the_shell_blocks_run_in_order(folder):
     # The first is minutes long, and tests/test_quickstart.py runs it small; the second never ends: below.
     words = [each for each in words if each[0] not in ("quickstart", "serve")]
     run([sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(words)], folder)
+    _serve_and_ask(folder)
 
 
-def test_the_python_blocks_run(folder):
-    assert blocks("python")
-    for index, block in enumerate(each for each in blocks("python") if "localhost" not in each):
-        script = folder / f"block_{index}.py"
-        script.write_text(block, encoding="utf-8")
-        run([sys.executable, str(script)], folder)
-
-
-def test_the_server_answers_as_the_page_says(folder):
-    """After the shell blocks, whose bundles it serves."""
+def _serve_and_ask(folder: Path) -> None:
+    """The server, with the bundles that the commands have made, and its clients."""
     (serve,) = (shlex.split(command) for command in commands() if command.startswith("kerasllm serve"))
     (curl,) = (line for line in "".join(blocks("sh")).splitlines() if line.startswith("curl "))
     (client,) = (block for block in blocks("python") if "localhost" in block)
@@ -83,6 +76,14 @@ def test_the_server_answers_as_the_page_says(folder):
             assert run([sys.executable, "client.py"], folder)
         finally:
             server.terminate()
+
+
+def test_the_python_blocks_run(folder):
+    assert blocks("python")
+    for index, block in enumerate(each for each in blocks("python") if "localhost" not in each):
+        script = folder / f"block_{index}.py"
+        script.write_text(block, encoding="utf-8")
+        run([sys.executable, str(script)], folder)
 
 
 def test_every_file_it_names_is_there():

@@ -118,12 +118,13 @@ CASES = {
         ),
         Case(name="embedder", task="feature-extraction", inputs=_TEXTS, make=_encoder("feature-extraction")),
         Case(name="filler", task="fill-mask", inputs=("the [MASK] was good",), make=_encoder("fill-mask")),
-        # After these texts no two tokens are near each other in int8 or fp32; runtimes add in different orders.
+        # After these texts no two tokens are near each other: runtimes add in different orders, and their int4 products
+        # round activations in different ways. By log-probability the nearest are 0.23 (GPT-2) and 0.4 apart.
         Case(name="GPT-2", task="text-generation", inputs=("mat why", "how why", "abc mat"), make=_gpt2),
         Case(
             name="stories260K",
             task="text-generation",
-            inputs=("Once upon a time", "Lily and Tom"),
+            inputs=("Tim likes to play", "Jack likes to play"),
             make=_stories,
             source=STORIES,
         ),
