@@ -18,7 +18,7 @@ import numpy as np
 from kerasllm.console import print_json, print_table
 from kerasllm.data import BatchConfig, DataConfig, TokenSplit, batches, load_dataset, steps, token_cache
 from kerasllm.data.batches import training_order
-from kerasllm.tokenizer import TokenizerConfig, train_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 
 PLANS = {
     "any order": BatchConfig(bucket=False),

@@ -127,8 +127,8 @@ def export_random(out: Path) -> None:
     """A bundle of a GPT-2 that has learnt nothing, with a tokenizer of made-up words."""
     from tokenizers import Tokenizer, models
 
-    from kerasllm.causal_models import DecoderShape, build_causal_lm
     from kerasllm.export import export_bundle
+    from kerasllm.models.causal_models import DecoderShape, build_causal_lm
 
     shape = DecoderShape(
         decoder="random",

@@ -22,18 +22,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from kerasllm.classifier import ClassifierConfig
 from kerasllm.data.augmentation import AugmentationConfig
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.dataset import Split
 from kerasllm.data.sources import DataConfig, load_for_evaluation
-from kerasllm.distillation import distill
 from kerasllm.export import export_run
+from kerasllm.models.classifier import ClassifierConfig
 from kerasllm.serving import load
 from kerasllm.serving.bundle import open_bundle
 from kerasllm.tasks.distillation import DistillationConfig
-from kerasllm.tokenizer import TokenizerConfig
-from kerasllm.training import TrainingConfig
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.training.distillation import distill
+from kerasllm.training.settings import TrainingConfig
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "distillation.md"

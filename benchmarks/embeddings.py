@@ -24,10 +24,10 @@ from tokenizers import Tokenizer
 
 from kerasllm.data import DataConfig
 from kerasllm.data.pairs import PairSplit, load_pairs_for_evaluation
-from kerasllm.encoder import EncoderConfig, open_encoder
 from kerasllm.export import export_source
+from kerasllm.metrics.similarity import scored_metrics
+from kerasllm.models.encoder import EncoderConfig, open_encoder
 from kerasllm.serving import load
-from kerasllm.similarity import scored_metrics
 from kerasllm.tasks.embedding import embedding_model
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,17 +20,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.sources import DataConfig
-from kerasllm.encoder import EncoderConfig
-from kerasllm.evaluation import evaluate
+from kerasllm.evaluation.report import evaluate
 from kerasllm.export.sources import export_run
-from kerasllm.finetuning import FinetuningConfig, finetune
-from kerasllm.history import read_history
+from kerasllm.models.encoder import EncoderConfig
 from kerasllm.run import Run
 from kerasllm.tasks.answering import AnsweringHead
 from kerasllm.tasks.classification import ClassificationHead
 from kerasllm.tasks.tagging import TaggingHead
-from kerasllm.tokenizer import TokenizerConfig
-from kerasllm.tuning import TuningConfig
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.training.finetuning import FinetuningConfig, finetune
+from kerasllm.training.history import read_history
+from kerasllm.training.tuning import TuningConfig
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("KERASLLM_DATA", HERE.parents[1] / "shared" / "data"))

@@ -83,8 +83,8 @@ def export_untrained(out: Path) -> None:
     """Makes a bundle of the size that the classifier has by default, and the Keras file of it beside."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    from kerasllm.classifier import ClassifierConfig, build_classifier
     from kerasllm.export import export_bundle
+    from kerasllm.models.classifier import ClassifierConfig, build_classifier
 
     words = ["[PAD]", "[UNK]", *(f"word{number}" for number in range(9_998))]
     tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))

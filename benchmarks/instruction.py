@@ -22,17 +22,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from kerasllm.data.dialogues import DialogueConfig, load_dialogues
 from kerasllm.data.plain_texts import PlainTextConfig
 from kerasllm.data.sources import DataConfig
-from kerasllm.decoder import DecoderConfig
-from kerasllm.decoder_finetuning import ChatRowConfig, ChatTokenizerConfig, finetune_decoder
-from kerasllm.decoder_pretraining import CausalRowConfig, pretrain_decoder
-from kerasllm.decoder_tokenizer import DecoderTokenizerConfig
-from kerasllm.evaluation import evaluate
+from kerasllm.evaluation.report import evaluate
 from kerasllm.export import export_source
-from kerasllm.finetuning import FinetuningConfig
+from kerasllm.models.decoder import DecoderConfig
 from kerasllm.run import Run
 from kerasllm.serving import load
-from kerasllm.training import TrainingConfig
-from kerasllm.tuning import TuningConfig
+from kerasllm.tokenizing.decoder_tokenizer import DecoderTokenizerConfig
+from kerasllm.training.decoder_finetuning import ChatRowConfig, ChatTokenizerConfig, finetune_decoder
+from kerasllm.training.decoder_pretraining import CausalRowConfig, pretrain_decoder
+from kerasllm.training.finetuning import FinetuningConfig
+from kerasllm.training.settings import TrainingConfig
+from kerasllm.training.tuning import TuningConfig
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("KERASLLM_DATA", HERE.parents[1] / "shared" / "data"))
@@ -52,7 +52,7 @@ After {epochs} passes over {tokens:,} tokens of Wikipedia:
 | text that it has not read | tokens | perplexity | bits a byte |
 |---|---:|---:|---:|
 {texts}
-Fine-tuned on {dialogues:,} instructions and dialogues, scored by held-out answers (before: perplexity {before}):
+Fine-tuned on {dialogues:,} instructions and dialogues, scored by held-out answers:
 
 | | MB | perplexity | right |
 |---|---:|---:|---:|
@@ -74,7 +74,6 @@ def main() -> None:
     manifest = export_source(
         chatter.path, work / "bundle", variants=VARIANTS, validation=str(dialogues), max_drop=0.05, overwrite=True
     )
-    before = evaluate(reader.path, data=DialogueConfig(source=str(dialogues)), split="test")
     report = HEAD.format(
         parameters=reader.metrics["parameters"],
         vocabulary=reader.load_tokenizer().get_vocab_size(),
@@ -82,7 +81,6 @@ def main() -> None:
         tokens=reader.metrics["tokens_per_epoch"],
         texts="".join(_text_row(reader, name) for name in HELD_OUT),
         dialogues=len(load_dialogues(DialogueConfig(source=str(dialogues))).splits["train"]),
-        before=f"{before['perplexity']:.1f}",
         variants="".join(_variant_row(work / "bundle", dialogues, name, manifest) for name in VARIANTS),
         answers="\n".join(answers(work / "bundle", dialogues)),
     )

@@ -26,15 +26,15 @@ from kerasllm.data.batches import BatchConfig
 from kerasllm.data.masking import MaskingConfig
 from kerasllm.data.running_text import RunningTextConfig
 from kerasllm.data.sources import DataConfig
-from kerasllm.encoder import EncoderConfig
-from kerasllm.finetuning import finetune
-from kerasllm.history import read_history
-from kerasllm.pretraining import RowConfig, pretrain
+from kerasllm.models.encoder import EncoderConfig
 from kerasllm.run import Run
 from kerasllm.tasks.classification import ClassificationHead
-from kerasllm.tokenizer import TokenizerConfig
-from kerasllm.training import TrainingConfig
-from kerasllm.tuning import TuningConfig
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.training.finetuning import finetune
+from kerasllm.training.history import read_history
+from kerasllm.training.pretraining import RowConfig, pretrain
+from kerasllm.training.settings import TrainingConfig
+from kerasllm.training.tuning import TuningConfig
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("KERASLLM_DATA", HERE.parents[1] / "shared" / "data"))

@@ -29,12 +29,12 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from kerasllm.classifier import ClassifierConfig, build_classifier
 from kerasllm.console import print_json, print_table
 from kerasllm.export import export_bundle
 from kerasllm.export.compiler import lower_model
 from kerasllm.export.passes import optimise
 from kerasllm.export.quantization import quantize
+from kerasllm.models.classifier import ClassifierConfig, build_classifier
 from kerasllm.serving import load
 
 VOCABULARY = 10_000

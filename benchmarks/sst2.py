@@ -19,14 +19,15 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from kerasllm.classifier import ClassifierConfig
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.sources import DataConfig
 from kerasllm.data.tokens import token_cache
-from kerasllm.history import read_history
+from kerasllm.models.classifier import ClassifierConfig
 from kerasllm.run import Run
-from kerasllm.tokenizer import TokenizerConfig
-from kerasllm.training import TrainingConfig, train
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.training.classifier_training import train
+from kerasllm.training.history import read_history
+from kerasllm.training.settings import TrainingConfig
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "sst2.md"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 
-from kerasllm.causal_models import DecoderShape, build_causal_lm
+from kerasllm.models.causal_models import DecoderShape, build_causal_lm
 
 UNKNOWN, BEGIN, END = "<unk>", "<s>", "</s>"  # ids 0, 1 and 2
 SPACE = "▁"  # a space inside a piece, as tokenizer.json holds it

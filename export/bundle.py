@@ -11,7 +11,7 @@ import onnx_ir as ir
 import tokenizers
 
 from ..atomic import check_new, new_folder
-from ..tokenizer import load_tokenizer, tokenizer_json
+from ..tokenizing.tokenizer import load_tokenizer, tokenizer_json
 from .card import model_card
 from .causal.bundle import export_causal
 from .compiler import functional_graph, lower_model
@@ -93,7 +93,7 @@ def export_bundle(
         max_length: Tokens kept of a text; None: the model's own fixed length, or its positions, else 256.
         activation: What makes probabilities of the output; None: read off the model's last layer.
         padding_side: Where the model was trained to find padding; needed only if the model cares.
-        validation: Examples of the task to take the metric on, as its data are read: see `kerasllm.evaluation`.
+        validation: Examples of the task to take the metric on, as its data are read: see `kerasllm.evaluation.report`.
         max_drop: Most that a variant may lose of the metric, 0 to 1; for text-generation, by which share perplexity
             may rise, for int4 ten times as much.
         ort_format: Also write each graph as an .ort file, and the operators of all: see `ort_format.write_ort_files`.

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ..causal_models import FAMILIES
-from ..decoder import DecoderConfig, open_decoder
-from ..examples import Asker, read_held_out
+from ..evaluation.examples import Asker, read_held_out
+from ..models.causal_models import FAMILIES
+from ..models.decoder import DecoderConfig, open_decoder
 from ..pretrained.causal_preset import ARCHITECTURES, is_causal_preset
 from ..pretrained.generation_settings import read_generation_settings
 from ..pretrained.settings import read_json
@@ -50,7 +50,7 @@ def export_decoder(
         ValueError: The folder is damaged, or options do not fit it.
         ExportError: As for `export_bundle`.
     """
-    from ..tokenizer import load_tokenizer
+    from ..tokenizing.tokenizer import load_tokenizer
 
     given = load_tokenizer(Path(tokenizer)) if isinstance(tokenizer, str | Path) else tokenizer
     decoder = open_decoder(DecoderConfig(decoder=source), given)

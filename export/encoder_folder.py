@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from ..encoder import Encoder, EncoderConfig, open_encoder
-from ..examples import Asker, read_held_out
+from ..evaluation.examples import Asker, read_held_out
+from ..models.encoder import Encoder, EncoderConfig, open_encoder
 from ..pretrained.heads import read_fine_tuned
 from ..pretrained.settings import read_json
 from ..tasks.embedding import embedding_model

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..scoring import Scored
+from ..evaluation.scoring import Scored
 from ..serving.graph import Row, pad
 from ..serving.probabilities import sigmoid, softmax
 from .compiler import functional_graph

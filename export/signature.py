@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tokenizers
 
-from ..tokenizer import pad_id, vocab_size
+from ..tokenizing.tokenizer import pad_id, vocab_size
 from .compiler import functional_graph
 from .forms import FORMS, TaskForm, form_of
 from .interface import call, id_embeddings, positions, read_inputs, read_outputs

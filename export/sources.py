@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import tokenizers
 
-from ..evaluation import asker_of
-from ..examples import Asker, read_held_out
+from ..evaluation.examples import Asker, read_held_out
+from ..evaluation.report import asker_of
+from ..evaluation.served_run import load_task_model, run_settings
 from ..pretrained.heads import fine_tuned_task
 from ..pretrained.settings import read_json
 from ..run import open_run
-from ..served_run import load_task_model, run_settings
-from ..tokenizer import load_tokenizer
+from ..tokenizing.tokenizer import load_tokenizer
 from .bundle import export_bundle
 from .decoder_folder import export_decoder, is_decoder
 from .encoder_folder import export_encoder, export_fine_tuned

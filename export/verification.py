@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..scoring import Scored, made_up_question, questions, sample_rows, score
+from ..evaluation.scoring import Scored, made_up_question, questions, sample_rows, score
 from ..serving import load
 from ..serving.graph import pad
 from ..serving.measurement import measure_latency, sample_texts

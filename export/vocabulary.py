@@ -5,7 +5,7 @@ from typing import Any
 
 import tokenizers
 
-from ..tokenizer import pad_id, unk_id
+from ..tokenizing.tokenizer import pad_id, unk_id
 from .signature import Signature
 
 # Special tokens beside padding and the unknown one: the names that Hugging Face knows their roles by.

@@ -26,3 +26,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 def print_json(result: Any) -> None:
     """Prints a result to stdout as one JSON document."""
     print(json.dumps(result, ensure_ascii=False, indent=2, default=str))
+
+
+def say(note: str) -> None:
+    """Tells the user something that is worth knowing, but no result."""
+    console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)

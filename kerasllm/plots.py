@@ -11,7 +11,7 @@ import numpy as np
 
 from .atomic import replace_file
 from .extras import require
-from .metrics import reliability
+from .metrics.classification import reliability
 
 _BLUE, _ORANGE, _GREY = "#1f6fb4", "#d8622a", "#8a8f98"
 _MOST_NAMES = 40  # classes whose names and counts can still be read in a confusion matrix

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .classifier import ClassifierConfig
 from .console import console
 from .data.batches import BatchConfig
 from .data.sources import DataConfig
-from .metrics import classification_metrics
+from .metrics.classification import classification_metrics
+from .models.classifier import ClassifierConfig
 from .run import Run
-from .tokenizer import TokenizerConfig, encode
-from .training import TrainingConfig, train
+from .tokenizing.tokenizer import TokenizerConfig, encode
+from .training.classifier_training import train
+from .training.settings import TrainingConfig
 
 SENTENCES = (
     "The soup was not at all good.",

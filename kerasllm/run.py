@@ -23,8 +23,8 @@ from .data.dataset import TextDataset
 from .data.sources import DataConfig, load_dataset
 from .data.tokens import TokenSplit
 from .extras import require
-from .metrics import activate
-from .tokenizer import encode, load_tokenizer, pad_id
+from .metrics.classification import activate
+from .tokenizing.tokenizer import encode, load_tokenizer, pad_id
 
 RUN_FORMAT = 1
 
@@ -79,7 +79,7 @@ class Run:
     def load_model(self) -> Any:
         """The best epoch's `keras.Model`, loaded in safe mode: no code from the file is run."""
         if self.task == "text-generation":  # KerasHub's configurations forget parts, so a decoder is built anew
-            from .decoder import load_causal_lm
+            from .models.decoder import load_causal_lm
 
             return load_causal_lm(self)
         keras = require("train", "keras")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from ..tokenizer import encode
+from ..tokenizing.tokenizer import encode
 from .graph import BATCH_SIZE, Graph, Row
 from .manifest import Manifest
 from .probabilities import sigmoid, softmax

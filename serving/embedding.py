@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tokenizers
 
-from ..tokenizer import encode
+from ..tokenizing.tokenizer import encode
 from .errors import BundleError
 from .graph import BATCH_SIZE, Graph, Row
 from .manifest import Manifest

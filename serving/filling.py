@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from ..tokenizer import encode
+from ..tokenizing.tokenizer import encode
 from .errors import BundleError
 from .graph import Graph, Row
 from .manifest import Manifest

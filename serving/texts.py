@@ -6,7 +6,7 @@ from typing import Any
 
 import tokenizers
 
-from ..tokenizer import encode, encode_pairs
+from ..tokenizing.tokenizer import encode, encode_pairs
 from .graph import Row
 
 # Texts of one call: their token ids are held at once. What is more comes in several calls.

@@ -8,10 +8,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from kerasllm.causal_models import DecoderShape, build_causal_lm
-from kerasllm.optimizers import AdamW
-from kerasllm.packed_model import packed_model
+from kerasllm.models.causal_models import DecoderShape, build_causal_lm
+from kerasllm.models.packed_model import packed_model
 from kerasllm.tasks.masking import masked_cross_entropy
+from kerasllm.training.optimizers import AdamW
 
 BATCH, LENGTH, VOCABULARY, WARM_UP, STEPS = 12, 64, 65, 10, 100
 

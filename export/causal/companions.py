@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ...tokenizer import tokenizer_json
+from ...tokenizing.tokenizer import tokenizer_json
 from ..manifest import as_json
 from .reading import CausalParts
 

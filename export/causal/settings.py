@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ...tokenizer import vocab_size
+from ...tokenizing.tokenizer import vocab_size
 from .reading import CausalParts
 
 _ENDS = ("<|endoftext|>", "</s>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...perplexity import as_rows, score_rows
+from ...metrics.perplexity import as_rows, score_rows
 from ...serving import load
 from ...serving.generation.session import DecodeSession
 from ..errors import ExportError

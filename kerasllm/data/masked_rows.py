@@ -8,7 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..extras import require
-from ..tokenizer import pad_id
+from ..tokenizing.tokenizer import pad_id
 from .masking import MaskingConfig, mask_row, mask_vocabulary
 from .next_sentence import FOLLOWS, SegmentPairs
 from .running_text import Document, pack, tokenize

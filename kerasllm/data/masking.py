@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..tokenizer import vocab_size
+from ..tokenizing.tokenizer import vocab_size
 from .running_text import CONTINUES, SPECIAL
 
 _MASKED, _ALTERED = 0.8, 0.9  # cumulative shares: [MASK] below the first, any token below the second, else unchanged

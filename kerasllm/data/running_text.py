@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..tokenizer import encode_all, vocab_size
+from ..tokenizing.tokenizer import encode_all, vocab_size
 from .cleaning import clean
 from .columns import TEXT_NAMES
 from .files import read_table, read_text

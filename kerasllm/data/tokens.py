@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..atomic import new_folder
-from ..tokenizer import encode, encode_pairs, pad_id, tokenizer_json, vocab_size
+from ..tokenizing.tokenizer import encode, encode_pairs, pad_id, tokenizer_json, vocab_size
 from .dataset import Split, TextDataset
 
 _FORMAT = 1  # goes into the key: raise it when the files' meaning changes

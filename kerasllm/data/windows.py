@@ -7,7 +7,7 @@ from tokenizers import Encoding, Tokenizer
 
 from ..serving.rows import Row
 from ..serving.windows import Window, cut_windows
-from ..tokenizer import encode_all
+from ..tokenizing.tokenizer import encode_all
 from .tokens import TokenSplit
 
 _CHUNK = 1024  # texts whose encodings are held at once

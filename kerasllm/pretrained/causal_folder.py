@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..causal_models import DecoderShape
+from ..models.causal_models import DecoderShape
 from .causal_names import Place, weight_places
 from .causal_settings import decoder_shape
 from .settings import read_json

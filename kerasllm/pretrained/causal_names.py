@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..causal_models import DecoderShape
+from ..models.causal_models import DecoderShape
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..causal_models import FAMILIES, DecoderArchitecture, DecoderShape, build_causal_lm
 from ..extras import require
+from ..models.causal_models import FAMILIES, DecoderArchitecture, DecoderShape, build_causal_lm
 from .kerashub import is_preset_name
 from .settings import read_json
 from .vocabularies import make_byte_pairs

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from ..causal_models import DecoderArchitecture, DecoderShape
+from ..models.causal_models import DecoderArchitecture, DecoderShape
 from .settings import SettingsReader
 
 _GPT2 = {

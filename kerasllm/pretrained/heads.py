@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..encoder import Encoder, EncoderConfig, open_encoder
 from ..extras import require
+from ..models.encoder import Encoder, EncoderConfig, open_encoder
 from .huggingface import Pretrained, read_pretrained
 from .settings import read_json
 

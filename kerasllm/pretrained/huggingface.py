@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..backbones import BackboneConfig
+from ..models.backbones import BackboneConfig
 from .settings import backbone_config, read_json
 from .tensors import Tensors, check_tensors, open_tensors
 from .vocabularies import folder_tokenizer

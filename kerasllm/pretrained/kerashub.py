@@ -6,9 +6,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ..backbones import plain_model
-from ..bert_tokenizer import make_bert_tokenizer
 from ..extras import require
+from ..models.backbones import plain_model
+from ..tokenizing.bert_tokenizer import make_bert_tokenizer
 from .settings import read_json
 from .vocabularies import make_byte_pairs
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from ..backbones import FACTORISED, Activation, Architecture, BackboneConfig
+from ..models.backbones import FACTORISED, Activation, Architecture, BackboneConfig
 
 # Hugging Face's names of activations. The three tanh forms differ by rounding alone.
 _ACTIVATIONS: dict[str, Activation] = {

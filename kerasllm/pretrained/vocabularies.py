@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from ..bert_tokenizer import read_vocabulary
-from ..tokenizer import load_tokenizer
+from ..tokenizing.bert_tokenizer import read_vocabulary
+from ..tokenizing.tokenizer import load_tokenizer
 from .settings import read_json
 
 _WORDPIECES = ("bert", "distilbert", "electra")

@@ -1,6 +1,6 @@
 """What Hugging Face calls the weights of an encoder, and of what shape they are there."""
 
-from ..backbones import FACTORISED, SEGMENTED, BackboneConfig
+from ..models.backbones import FACTORISED, SEGMENTED, BackboneConfig
 
 _EMBEDDINGS = {
     "token_embedding": "embeddings.word_embeddings",

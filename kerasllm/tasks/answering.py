@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Encoding
 
-from ..answer_metrics import answer_metrics
 from ..checks import check_least, check_shares
 from ..data.batches import BatchConfig
 from ..data.questions import QuestionDataset, TrueAnswer
 from ..data.tokens import TokenSplit
 from ..data.windows import joined, windowed
+from ..metrics.answers import answer_metrics
+from ..models.token_outputs import token_outputs
 from ..serving.answers import answer_entry, best_answers, context_offsets, window_logits
 from ..serving.probabilities import cross_entropy
 from ..serving.spans import trim
 from ..serving.windows import Window
-from ..token_outputs import token_outputs
-from ..tokenizer import pad_id
+from ..tokenizing.tokenizer import pad_id
 from .heads import dense_head
 from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
 
-    from ..encoder import Encoder
+    from ..models.encoder import Encoder
 
 # What is asked of a token: nothing (it cannot start or end an answer), neither, or whether it starts or ends one.
 NOTHING, NEITHER, START, END = -1, 0, 1, 2

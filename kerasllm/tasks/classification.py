@@ -10,7 +10,7 @@ from ..checks import check_shares
 from ..data.batches import BatchConfig, balanced_weights, batches
 from ..data.dataset import TextDataset
 from ..data.tokens import token_cache
-from ..metrics import activate, classification_metrics
+from ..metrics.classification import activate, classification_metrics
 from ..run import predict_logits
 from .heads import dense_head
 from .hiding import hide_tokens
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from ..encoder import Encoder
+    from ..models.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

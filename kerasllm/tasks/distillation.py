@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from ..data.batches import BatchConfig, batches
 from ..data.dataset import TextDataset
 from ..data.tokens import TokenSplit
-from ..teacher import pooled_state
+from ..training.teacher import pooled_state
 from .classification import ClassificationTask
 
 if TYPE_CHECKING:

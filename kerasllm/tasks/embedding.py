@@ -11,9 +11,9 @@ from ..data.batches import BatchConfig, pad, training_order
 from ..data.pairs import PairDataset, PairSplit
 from ..data.tokens import TokenSplit
 from ..extras import require
+from ..metrics.similarity import pair_metrics
 from ..run import predict_logits
-from ..similarity import pair_metrics
-from ..tokenizer import encode, pad_id
+from ..tokenizing.tokenizer import encode, pad_id
 from .pair_losses import negatives_ranking, similarity_order
 from .pooling import pool
 from .tokenized import TokenizedTask
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from ..encoder import Encoder
+    from ..models.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

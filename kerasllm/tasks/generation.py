@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.causal_rows import CausalRows
-from ..language_metrics import language_metrics
-from ..packed_model import packed_model, training_flops
-from ..writing import write_text
+from ..metrics.language import language_metrics
+from ..models.packed_model import packed_model, training_flops
+from ..models.writing import write_text
 from .masking import masked_cross_entropy, token_losses
 from .task import Task
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from ..decoder import Decoder
+    from ..models.decoder import Decoder
 
 
 class GenerationTask(Task):

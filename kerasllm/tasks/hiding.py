@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..data.masking import mask_vocabulary
-from ..tokenizer import vocab_size
+from ..tokenizing.tokenizer import vocab_size
 
 if TYPE_CHECKING:
     import keras

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from ..encoder import Encoder
+    from ..models.encoder import Encoder
 
 _TRANSFORM, _NORM, _BIAS = "mask_transform", "mask_norm", "mask_bias"  # the head's layers
 _EMBEDDING = "token_embedding"  # the encoder's layer that the head shares

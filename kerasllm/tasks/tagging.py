@@ -16,21 +16,21 @@ from ..data.batches import BatchConfig
 from ..data.tagged import TaggedDataset, TaggedSplit, span_names
 from ..data.tokens import TokenSplit
 from ..data.windows import joined, windowed
+from ..metrics.spans import as_spans, span_metrics
+from ..models.token_outputs import token_outputs
 from ..serving.entities import read_entities
 from ..serving.probabilities import cross_entropy
 from ..serving.rows import Row
 from ..serving.spans import Span, first_pieces, word_offsets
 from ..serving.windows import STRIDE, Window, merge_windows
-from ..span_metrics import as_spans, span_metrics
-from ..token_outputs import token_outputs
-from ..tokenizer import pad_id
+from ..tokenizing.tokenizer import pad_id
 from .heads import dense_head
 from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
 
-    from ..encoder import Encoder
+    from ..models.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What training must know of a task, and nothing more: `kerasllm.training.fit_task` does the rest for all of them."""
+"""What training must know of a task, and nothing more: `fit_task` in training/fitting.py does the rest."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..classifier import ClassifierConfig
 from ..data.batches import BatchConfig
-from ..distillation import distill as distill_run
-from ..encoder import EncoderConfig
+from ..models.classifier import ClassifierConfig
+from ..models.encoder import EncoderConfig
 from ..tasks.distillation import DistillationConfig
-from ..tokenizer import TokenizerConfig
-from ..training import TrainingConfig
+from ..tokenizing.tokenizer import TokenizerConfig
+from ..training.distillation import distill as distill_run
+from ..training.settings import TrainingConfig
 from .train import Labelled, print_scores
 
 

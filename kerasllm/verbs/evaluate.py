@@ -5,7 +5,7 @@ from typing import Any
 
 from ..console import print_json, print_table
 from ..data.sources import DataConfig
-from ..evaluation import evaluate as evaluate_source
+from ..evaluation.report import evaluate as evaluate_source
 
 
 def evaluate(

@@ -8,16 +8,16 @@ from cyclopts import Parameter
 
 from ..console import print_table
 from ..data.batches import BatchConfig
-from ..encoder import EncoderConfig
-from ..finetuning import FinetuningConfig, Head
-from ..finetuning import finetune as finetune_run
+from ..models.encoder import EncoderConfig
 from ..run import Run
 from ..tasks.answering import AnsweringHead
 from ..tasks.classification import ClassificationHead
 from ..tasks.embedding import EmbeddingHead
 from ..tasks.tagging import TaggingHead
-from ..tokenizer import TokenizerConfig
-from ..tuning import TuningConfig
+from ..tokenizing.tokenizer import TokenizerConfig
+from ..training.finetuning import FinetuningConfig, Head
+from ..training.finetuning import finetune as finetune_run
+from ..training.tuning import TuningConfig
 from .train import Labelled, print_scores
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from ..data.dialogues import DialogueConfig
-from ..decoder import DecoderConfig
-from ..decoder_finetuning import ChatRowConfig, ChatTokenizerConfig
-from ..decoder_finetuning import finetune_decoder as finetune_run
-from ..finetuning import FinetuningConfig
-from ..tuning import TuningConfig
+from ..models.decoder import DecoderConfig
+from ..training.decoder_finetuning import ChatRowConfig, ChatTokenizerConfig
+from ..training.decoder_finetuning import finetune_decoder as finetune_run
+from ..training.finetuning import FinetuningConfig
+from ..training.tuning import TuningConfig
 from .pretrain_decoder import print_language_scores
 
 

@@ -9,12 +9,12 @@ from cyclopts import Parameter
 from ..console import print_table
 from ..data.masking import MaskingConfig
 from ..data.running_text import RunningTextConfig
-from ..encoder import EncoderConfig
-from ..pretraining import RowConfig
-from ..pretraining import pretrain as pretrain_run
+from ..models.encoder import EncoderConfig
 from ..run import Run
-from ..tokenizer import TokenizerConfig
-from ..training import TrainingConfig
+from ..tokenizing.tokenizer import TokenizerConfig
+from ..training.pretraining import RowConfig
+from ..training.pretraining import pretrain as pretrain_run
+from ..training.settings import PretrainingConfig
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,6 @@ class PieceConfig(TokenizerConfig):
     """Tokens of a row."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PretrainingConfig(TrainingConfig):
-    """How the encoder is fitted."""
-
-    patience: int = 0
-    """Stop after so many epochs without a better validation score (0: never); the best epoch's weights are kept."""
-    learning_rate: float = 5e-4
-    """The highest learning rate."""
-    schedule: Literal["constant", "cosine", "piecewise"] = "cosine"
-    """How the learning rate changes: not at all, up and then down to zero over all epochs, or in drops."""
-
-
 def pretrain(
     texts: Annotated[Texts, Parameter(name="*", group="Texts")],
     *,
@@ -57,7 +45,7 @@ def pretrain(
     tokenizer: Annotated[PieceConfig, Parameter(group="Tokenizer")] = PieceConfig(),
     masking: Annotated[MaskingConfig, Parameter(name="*", group="Masking")] = MaskingConfig(),  # noqa: B008 (frozen)
     rows: Annotated[RowConfig, Parameter(name="*", group="Rows")] = RowConfig(),  # noqa: B008 (frozen)
-    training: Annotated[PretrainingConfig, Parameter(name="*", group="Training")] = PretrainingConfig(),
+    training: Annotated[PretrainingConfig, Parameter(name="*", group="Training")] = PretrainingConfig(),  # noqa: B008 (frozen)
 ) -> None:
     """Teach an encoder (or --decoder) a language from running text; writes a RUN folder.
 

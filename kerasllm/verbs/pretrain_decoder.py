@@ -8,12 +8,12 @@ from cyclopts import Parameter
 
 from ..console import print_table
 from ..data.plain_texts import PlainTextConfig
-from ..decoder import DecoderConfig
-from ..decoder_pretraining import CausalRowConfig
-from ..decoder_pretraining import pretrain_decoder as pretrain_run
-from ..decoder_tokenizer import DecoderTokenizerConfig
+from ..models.decoder import DecoderConfig
 from ..run import Run
-from .pretrain import PretrainingConfig
+from ..tokenizing.decoder_tokenizer import DecoderTokenizerConfig
+from ..training.decoder_pretraining import CausalRowConfig
+from ..training.decoder_pretraining import pretrain_decoder as pretrain_run
+from ..training.settings import PretrainingConfig
 
 
 @dataclass(frozen=True)

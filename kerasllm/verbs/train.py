@@ -6,14 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..classifier import ClassifierConfig
 from ..console import print_table
 from ..data.batches import BatchConfig
 from ..data.sources import DataConfig
+from ..models.classifier import ClassifierConfig
 from ..run import Run
-from ..tokenizer import TokenizerConfig
-from ..training import TrainingConfig
-from ..training import train as train_run
+from ..tokenizing.tokenizer import TokenizerConfig
+from ..training.classifier_training import train as train_run
+from ..training.settings import TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from kerasllm.data.masked_rows import FIXED, MaskedRows
 from kerasllm.data.masking import MaskingConfig
-from kerasllm.tokenizer import TokenizerConfig, train_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 
 from ..tasks.small import sentences, small_tokenizer
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.bert_tokenizer import train_bert_tokenizer
 from kerasllm.data.masking import MaskingConfig, MaskVocabulary, mask_row, mask_vocabulary
 from kerasllm.data.running_text import BEGINS, CONTINUES, SPECIAL
-from kerasllm.tokenizer import TokenizerConfig, train_tokenizer
+from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 
 MASK = 4
 VOCABULARY = MaskVocabulary(MASK, np.arange(5, 1000, dtype=np.int32))

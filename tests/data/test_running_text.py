@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.bert_tokenizer import train_bert_tokenizer
 from kerasllm.data.running_text import (
     BEGINS,
     CONTINUES,
@@ -20,7 +19,8 @@ from kerasllm.data.running_text import (
     read_documents,
     tokenize,
 )
-from kerasllm.tokenizer import TokenizerConfig
+from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
 
 TEXT = """ = Cats =
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from kerasllm import tokenizer as tokenizers
 from kerasllm.data import Split, TextDataset, token_cache
 from kerasllm.data import tokens as tokens_module
-from kerasllm.tokenizer import TokenizerConfig, encode, train_tokenizer
+from kerasllm.tokenizing import tokenizer as tokenizers
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, encode, train_tokenizer
 
 TEXTS = [f"{'word ' * (n % 7)}number {n}" for n in range(100)]
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasllm.bert_tokenizer import train_bert_tokenizer
 from kerasllm.data.windows import joined, windowed
-from kerasllm.tokenizer import TokenizerConfig
+from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
 
 TOKENIZER = train_bert_tokenizer(["cat dog hen cow ?"], TokenizerConfig(vocab_size=60))
 

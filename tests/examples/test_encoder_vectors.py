@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models
 
-from kerasllm.tokenizer import load_tokenizer
-from kerasllm.vectors import initial_vectors
+from kerasllm.models.vectors import initial_vectors
+from kerasllm.tokenizing.tokenizer import load_tokenizer
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "encoder_vectors.py"
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from kerasllm.encoder import EncoderConfig, open_encoder
 from kerasllm.export import export_source, verification
+from kerasllm.models.encoder import EncoderConfig, open_encoder
 from kerasllm.serving import load
 
 from ..kerasllm.pretrained.folders import CONFIGS, random_tensors, write_folder

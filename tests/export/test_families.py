@@ -3,9 +3,9 @@
 import keras
 import pytest
 
-from kerasllm.encoder import EncoderConfig, open_encoder
 from kerasllm.export.configs import model_config
 from kerasllm.export.signature import read_signature
+from kerasllm.models.encoder import EncoderConfig, open_encoder
 from kerasllm.tasks.embedding import embedding_model
 
 from .encoders import LABELS_OF, TASKS, bert_tokenizer, task_model

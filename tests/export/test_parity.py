@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerasllm.evaluation.scoring import Scored
 from kerasllm.export.interface import call
 from kerasllm.export.parity import TOLERANCE, _rounding_noise, compare_answers, trial_batches
 from kerasllm.export.signature import Signature
-from kerasllm.metrics import predict_classes
-from kerasllm.scoring import Scored
+from kerasllm.metrics.classification import predict_classes
 
 
 @settings(deadline=None, max_examples=25, derandomize=True)

@@ -7,7 +7,7 @@ import pytest
 
 from kerasllm.data.running_text import RunningTextConfig
 from kerasllm.data.sources import DataConfig
-from kerasllm.evaluation import evaluate
+from kerasllm.evaluation.report import evaluate
 from kerasllm.export import export_source, verification
 from kerasllm.run import to_settings
 from kerasllm.serving import load

@@ -53,7 +53,7 @@ class Case:
 
 
 def _lstm(out: Path) -> None:
-    from kerasllm.classifier import ClassifierConfig, build_classifier
+    from kerasllm.models.classifier import ClassifierConfig, build_classifier
 
     words = ["[PAD]", "[UNK]", "a", "film", "good", "bad", "very", "not", "dull", "fine", "plot", ".", ","]
     tokenizer = tokenizers.Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))

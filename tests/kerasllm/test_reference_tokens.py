@@ -3,9 +3,9 @@
 import gzip
 import json
 
-from kerasllm.bert_tokenizer import read_vocabulary
 from kerasllm.pretrained.vocabularies import read_byte_pairs
-from kerasllm.tokenizer import encode, encode_all, encode_pairs, load_tokenizer, pad_id, save_tokenizer
+from kerasllm.tokenizing.bert_tokenizer import read_vocabulary
+from kerasllm.tokenizing.tokenizer import encode, encode_all, encode_pairs, load_tokenizer, pad_id, save_tokenizer
 
 
 def read(path):

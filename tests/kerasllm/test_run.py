@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasllm.classifier import ClassifierConfig, build_classifier
 from kerasllm.data.augmentation import AugmentationConfig
 from kerasllm.data.sources import DataConfig
+from kerasllm.models.classifier import ClassifierConfig, build_classifier
 from kerasllm.run import from_settings, open_run, to_settings
-from kerasllm.tokenizer import TokenizerConfig, save_tokenizer, train_tokenizer
-from kerasllm.training import TrainingConfig
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, save_tokenizer, train_tokenizer
+from kerasllm.training.settings import TrainingConfig
 
 # Keras 3.15 reads its variables with np.array, which numpy 2.4 has new wishes for.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -2,9 +2,9 @@
 
 from tokenizers import Tokenizer
 
-from kerasllm.bert_tokenizer import train_bert_tokenizer
-from kerasllm.encoder import Encoder, EncoderConfig, open_encoder
-from kerasllm.tokenizer import TokenizerConfig
+from kerasllm.models.encoder import Encoder, EncoderConfig, open_encoder
+from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
 
 ANIMALS = ("cat", "dog", "horse", "cow", "hen", "duck")
 PLACES = ("house", "garden", "barn", "field")

@@ -7,15 +7,15 @@ import pytest
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.questions import QuestionDataset, QuestionSplit, TrueAnswer
 from kerasllm.data.sources import DataConfig
-from kerasllm.encoder import EncoderConfig
-from kerasllm.evaluation import evaluate
+from kerasllm.evaluation.report import evaluate
 from kerasllm.export.sources import export_run
-from kerasllm.finetuning import FinetuningConfig, finetune
+from kerasllm.models.encoder import EncoderConfig
 from kerasllm.serving import load
 from kerasllm.tasks import answering
 from kerasllm.tasks.answering import AnsweringHead, AnsweringTask, answer_place, ends_cross_entropy
-from kerasllm.tokenizer import TokenizerConfig
-from kerasllm.tuning import TuningConfig
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.training.finetuning import FinetuningConfig, finetune
+from kerasllm.training.tuning import TuningConfig
 
 from .small import ANIMALS, PLACES, small_encoder, small_tokenizer
 

@@ -5,7 +5,7 @@ import pytest
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.dataset import Split, TextDataset
 from kerasllm.tasks.classification import ClassificationTask
-from kerasllm.tokenizer import TokenizerConfig, train_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 
 
 def dataset(multi_label=False, pairs=None):

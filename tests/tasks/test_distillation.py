@@ -2,11 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from kerasllm.classifier import ClassifierConfig, build_classifier
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.dataset import Split, TextDataset
+from kerasllm.models.classifier import ClassifierConfig, build_classifier
 from kerasllm.tasks.distillation import DistillationConfig, DistillationTask, distillation_loss
-from kerasllm.tokenizer import TokenizerConfig, train_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 
 # Keras 3.15 reads its variables with np.array, which numpy 2.4 has new wishes for.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasllm.bert_tokenizer import CLS, MASK, SEP, train_bert_tokenizer
 from kerasllm.tasks.hiding import hide_tokens
-from kerasllm.tokenizer import TokenizerConfig, train_tokenizer
+from kerasllm.tokenizing.bert_tokenizer import CLS, MASK, SEP, train_bert_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 
 TOKENIZER = train_bert_tokenizer(["a film of two hours"] * 3, TokenizerConfig(vocab_size=40))
 IDS = np.array([TOKENIZER.encode("a film of two").ids] * 500)

@@ -9,16 +9,16 @@ from tokenizers import Tokenizer, models
 from kerasllm.data.batches import BatchConfig
 from kerasllm.data.sources import DataConfig
 from kerasllm.data.tagged import TaggedDataset, TaggedSplit
-from kerasllm.encoder import EncoderConfig
-from kerasllm.evaluation import evaluate
+from kerasllm.evaluation.report import evaluate
 from kerasllm.export.sources import export_run
-from kerasllm.finetuning import FinetuningConfig, finetune
+from kerasllm.models.encoder import EncoderConfig
 from kerasllm.serving import load
 from kerasllm.serving.spans import Span
 from kerasllm.tasks import tagging
 from kerasllm.tasks.tagging import TaggingHead, TaggingTask, token_cross_entropy, token_labels
-from kerasllm.tokenizer import TokenizerConfig
-from kerasllm.tuning import TuningConfig
+from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.training.finetuning import FinetuningConfig, finetune
+from kerasllm.training.tuning import TuningConfig
 
 from .small import ANIMALS, PLACES, small_encoder, small_tokenizer
 

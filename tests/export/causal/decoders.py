@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasllm.causal_models import DecoderShape, build_causal_lm
+from kerasllm.models.causal_models import DecoderShape, build_causal_lm
 
 VOCABULARY, CONTEXT = 61, 32
 FAMILIES = ("gpt2", "llama", "mistral", "qwen2", "qwen3")

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import pytest
 
-from kerasllm.decoder import DecoderConfig, open_decoder
-from kerasllm.evaluation import evaluate
+from kerasllm.evaluation.report import evaluate
 from kerasllm.export import export_source
+from kerasllm.models.decoder import DecoderConfig, open_decoder
 from tests.export.causal.test_bundle import tokenizer
 
 TEXT = "the cat sat on the mat. a dog ran to the mat. then it was all still.\n" * 12

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from kerasllm.decoder_tokenizer import DecoderTokenizerConfig, train_decoder_tokenizer
-from kerasllm.tokenizer import save_tokenizer
+from kerasllm.tokenizing.decoder_tokenizer import DecoderTokenizerConfig, train_decoder_tokenizer
+from kerasllm.tokenizing.tokenizer import save_tokenizer
 
 TOKENIZER = train_decoder_tokenizer(["a good film, a very long film"], DecoderTokenizerConfig(vocab_size=260))
 SIZES = {

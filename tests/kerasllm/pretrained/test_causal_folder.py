@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from kerasllm.decoder import DecoderConfig, open_decoder
+from kerasllm.models.decoder import DecoderConfig, open_decoder
 from kerasllm.pretrained.causal_folder import read_causal_folder
-from kerasllm.tokenizer import tokenizer_json
+from kerasllm.tokenizing.tokenizer import tokenizer_json
 
 from .causal_folders import CONFIGS, TOKENIZER, random_decoder, write_decoder
 from .causal_reference import logits

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras_hub import models as hub
 
-from kerasllm.decoder import DecoderConfig, open_decoder
+from kerasllm.models.decoder import DecoderConfig, open_decoder
 
 from .causal_folders import TOKENIZER
 

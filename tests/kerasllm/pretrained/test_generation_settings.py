@@ -3,8 +3,8 @@ import json
 import pytest
 from tokenizers import processors
 
-from kerasllm.decoder_tokenizer import CHAT, END, DecoderTokenizerConfig, train_decoder_tokenizer
 from kerasllm.pretrained.generation_settings import read_generation_settings
+from kerasllm.tokenizing.decoder_tokenizer import CHAT, END, DecoderTokenizerConfig, train_decoder_tokenizer
 
 
 def tokenizer():

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, models
 
-from kerasllm.encoder import EncoderConfig, open_encoder
+from kerasllm.models.encoder import EncoderConfig, open_encoder
 from kerasllm.pretrained.huggingface import read_pretrained
 
 from .folders import CONFIGS, random_tensors, write_folder

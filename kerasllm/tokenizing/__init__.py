@@ -1,0 +1,1 @@
+"""From texts and dialogues to tokens: tokenizers that are trained, or those of pretrained models."""
