@@ -2,11 +2,15 @@
 
     python benchmarks/decode_length.py [BUNDLE] [--variant fp32] [--threads 1] [--quick]
 
-Without a bundle, one is exported from a GPT-2 with random weights: 6 layers, 384 wide, 8,192 words, context 1,088.
-The graph's own time grows by attention, which looks at every earlier token; what is done around it must not grow.
+Without a bundle, one is exported from a GPT-2 with random weights: 6 layers, 384 wide, 8,192 words, context 1,088, and
+benchmarks/results/decode_length.md is written. The graph's own time grows by attention, which looks at every earlier
+token; ONNX Runtime's profile says how much of it attention is. What is left of the graph, and what is done around it,
+must not grow.
 """
 
 import argparse
+import datetime
+import json
 import multiprocessing
 import tempfile
 import time
@@ -15,11 +19,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 
-from kerasllm.console import print_table
 from kerasllm.serving import load
+from kerasllm.serving.bundle import open_bundle
+from kerasllm.serving.cpu import read_cpu
 
+RESULTS = Path(__file__).resolve().parent / "results" / "decode_length.md"
 CONTEXT, VOCABULARY = 1088, 8192
+PLACES = 100  # tokens that a row of the table is the median of
+HEAD = """# What a token costs as a text grows
+
+Made by `python benchmarks/decode_length.py`, {date}. CPU: {cpu}, threads: {threads}.
+
+Microseconds a token, the median of 100 places of 5 texts. Attention: its operators in ONNX Runtime's own profile of one
+more text.
+
+| tokens before | whole | graph | attention | graph without it | around the graph |
+|--:|--:|--:|--:|--:|--:|
+{times}
+Memory while {total:,} tokens are written, a text after the other:
+
+| tokens | resident MB |
+|--:|--:|
+{memory}"""
 
 
 def main() -> None:
@@ -38,20 +61,30 @@ def main() -> None:
             export.join()
         generator = load(bundle, variant=options.variant, threads=options.threads)
         length = min(1000, generator.graph.context - 2)
-        rows = time_tokens(generator, length, texts=1 if options.quick else 5)
-        print_table(
-            f"{bundle}: microseconds a token (medians of 100 places)",
-            ["tokens before", "whole", "graph", "around it"],
-            rows,
-        )
+        times = time_tokens(generator, length, texts=1 if options.quick else 5)
         total = 2_000 if options.quick else 100_000
-        print_table(
-            f"memory while {total:,} tokens are written", ["tokens", "resident MB"], watch_memory(generator, total)
-        )
+        memory = list(watch_memory(generator, total))
+        attention = time_attention(generator, bundle, options, length)
+    report = HEAD.format(
+        date=datetime.date.today(),
+        cpu=read_cpu().model,
+        threads=options.threads,
+        times="".join(_row(start, spent, attention[start]) for start, spent in times.items()),
+        total=total,
+        memory="".join(f"| {written:,} | {megabytes:.1f} |\n" for written, megabytes in memory),
+    )
+    print(report)
+    if options.bundle is None and not options.quick:
+        RESULTS.write_text(report)
 
 
-def time_tokens(generator: Any, length: int, texts: int) -> list[list[Any]]:
-    """Rows of: tokens before, and microseconds in all, in the graph, and around it, medians of some texts."""
+def _row(start: int, spent: tuple[float, float, float], attention: float) -> str:
+    whole, graph, around = spent
+    return f"| {start} | {whole:,.0f} | {graph:,.0f} | {attention:,.0f} | {graph - attention:,.0f} | {around:,.0f} |\n"
+
+
+def time_tokens(generator: Any, length: int, texts: int) -> dict[int, tuple[float, float, float]]:
+    """By tokens before: microseconds in all, in the graph, and around it, medians of some texts."""
     clock = GraphClock(generator.graph.session)
     generator.graph.session = clock
     whole, inside = np.zeros((2, texts, length))
@@ -68,28 +101,54 @@ def time_tokens(generator: Any, length: int, texts: int) -> list[list[Any]]:
             before, clock.seconds = time.perf_counter(), 0.0
         moments.close()
     generator.graph.session = clock.session
-    rows = []
-    for start in range(0, length, 100):
-        part = slice(max(start, 1), start + 100)
-        medians = [np.median(each[:, part]) * 1e6 for each in (whole, inside, whole - inside)]
-        rows.append([start, *(f"{value:,.1f}" for value in medians)])
-    return rows
+    parts = zip(*(medians(each * 1e6) for each in (whole, inside, whole - inside)), strict=True)
+    return dict(zip(range(0, length, PLACES), parts, strict=True))
+
+
+def medians(times: np.ndarray) -> list[float]:
+    """Of every hundred places of [texts, length]; the first place is the prompt's."""
+    return [float(np.median(times[:, max(at, 1) : at + PLACES])) for at in range(0, times.shape[1], PLACES)]
+
+
+def time_attention(generator: Any, bundle: Path, options: argparse.Namespace, length: int) -> dict[int, float]:
+    """By tokens before: microseconds of all layers' attention, as ONNX Runtime's profile has it."""
+    opened = open_bundle(bundle)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        settings.enable_profiling, settings.profile_file_prefix = True, f"{folder}/profile"
+        session = onnxruntime.InferenceSession(
+            opened.read(opened.variant_file(options.variant)[1]), settings, providers=["CPUExecutionProvider"]
+        )
+        before, generator.graph.session = generator.graph.session, session
+        for _ in write(generator, length, seed=0):
+            pass
+        generator.graph.session = before
+        events = json.loads(Path(session.end_profiling()).read_text())
+    found = [event for event in events if event.get("args", {}).get("op_name") == "GroupQueryAttention"]
+    layers = len({event["name"] for event in found})
+    times = np.array([event["dur"] for event in sorted(found, key=lambda event: event["ts"])], float)
+    return dict(zip(range(0, length, PLACES), medians(times.reshape(1, -1, layers).sum(axis=2)), strict=True))
 
 
 def write(generator: Any, tokens: int, seed: int) -> Iterator[Any]:
     """A text of so many tokens, drawn by chance, a token at a time."""
-    from kerasllm.serving.generation.decoding import decode
+    from kerasllm.serving.generation.decoding import Decoding
     from kerasllm.serving.generation.options import GenerationOptions
+    from kerasllm.serving.generation.session import DecodeSession
 
     options = GenerationOptions(
         max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, top_k=50, repetition_penalty=1.1, seed=seed
     )
-    text = generator._begin([1], options, 0)
-    with generator._session([text], 1) as session:
-        yield from decode(session, [text])
+    session = DecodeSession(generator.graph, 1)
+    session.reserve(tokens + 1)
+    decoding = Decoding(session)
+    decoding.start(generator.begin([1], options, 0))
+    while decoding.running:
+        yield from decoding.advance()
 
 
-def watch_memory(generator: Any, total: int) -> Iterator[list[Any]]:
+def watch_memory(generator: Any, total: int) -> Iterator[tuple[int, float]]:
     """Rows of: tokens written, and resident megabytes of this process then."""
     length = generator.graph.context - 2
     written, shown = 0, 0
@@ -97,7 +156,7 @@ def watch_memory(generator: Any, total: int) -> Iterator[list[Any]]:
         for _ in write(generator, min(length, total - written), seed=written):
             written += 1
         if written >= shown or written == total:
-            yield [f"{written:,}", f"{resident():.1f}"]
+            yield written, resident()
             shown += total // 10
 
 

@@ -39,7 +39,7 @@ DATA = Path(os.environ.get("KERASLLM_DATA", HERE.parents[1] / "shared" / "data")
 RESULTS = HERE / "results" / "instruction.md"
 READ = ("wiki_articles_train.txt.gz", "wikitext103_head_train.txt.gz")
 HELD_OUT = ("wiki_articles_test.txt.gz", "wikitext2_raw_test.txt.gz")
-LENGTH, SHOWN = 128, 3  # tokens of a row; dialogues of each kind that are shown
+LENGTH, ROWS, SHOWN = 256, 8, 3  # tokens of a row, rows of a batch; dialogues of each kind that are shown
 PRETRAINING = TrainingConfig(epochs=5, patience=0, learning_rate=1e-3, schedule="cosine")
 FINETUNING = FinetuningConfig(epochs=3, patience=0, learning_rate=5e-4)
 VARIANTS = ("fp32", "int8", "int4")
@@ -95,7 +95,7 @@ def pretrained(out: Path, limit: int | None) -> Run:
         PlainTextConfig(texts=tuple(DATA / "wikitext" / name for name in READ), documents="article", limit=limit),
         DecoderTokenizerConfig(kind="bpe", vocab_size=4096, max_length=LENGTH, chat=True),
         DecoderConfig(decoder="micro"),
-        CausalRowConfig(batch_size=16, prompts=("The ", "In 1990 , ")),
+        CausalRowConfig(batch_size=ROWS, prompts=("The ", "In 1990 , ")),
         PRETRAINING,
         out,
         resume=out.exists(),
@@ -133,7 +133,7 @@ def fine_tuned(out: Path, reader: Run, dialogues: Path) -> Run:
         DialogueConfig(source=str(dialogues)),
         DecoderConfig(decoder=str(reader.path)),
         ChatTokenizerConfig(max_length=LENGTH),
-        ChatRowConfig(),
+        ChatRowConfig(batch_size=ROWS),
         FINETUNING,
         TuningConfig(),
         out,

@@ -25,5 +25,5 @@ class KerasDecoder:
         padded = np.zeros((1, width), np.int32)
         padded[0, : len(ids)] = ids
         mask = (np.arange(width) < len(ids)).astype(np.int32)[None]
-        logits = self.model({"token_ids": padded, "padding_mask": mask}, training=False)
+        logits = self.model.predict_on_batch({"token_ids": padded, "padding_mask": mask})
         return np.asarray(logits, np.float32)[0, : len(ids)]
