@@ -54,7 +54,9 @@ bench: $(READY)
 	$(BIN)/python benchmarks/pretraining.py
 	$(BIN)/python benchmarks/distillation.py --teacher benchmarks/work/sst2-all/run
 	$(BIN)/python benchmarks/shakespeare.py
+	$(BIN)/python benchmarks/instruction.py
 	$(BIN)/python benchmarks/decoders.py
+	$(BIN)/python benchmarks/decode_length.py
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/streams.py
 	$(BIN)/python benchmarks/soak.py
