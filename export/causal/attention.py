@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from ..graph import CONTRIB, Graph
+from .operators import product, rms_norm
 from .reading import CausalParts
 
 Attention = Callable[[Any, ir.Value, tuple[ir.Value, ir.Value]], tuple[ir.Value, ir.Value, ir.Value]]
@@ -143,8 +144,6 @@ class _Standard:
 
 def project(graph: Graph, parts: CausalParts, layer: Any, x: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
     """Queries [batch, sequence, heads * size], keys and values [batch, sequence, kv_heads * size]."""
-    from .lowering import product, rms_norm
-
     q, k, v = (product(graph, dense, x) for dense in (layer._query_dense, layer._key_dense, layer._value_dense))
     if parts.family == "qwen3":
         norms = (layer._query_dense_layer_norm, layer._key_dense_layer_norm)

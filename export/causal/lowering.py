@@ -13,6 +13,7 @@ import onnx_ir as ir
 from ... import __version__
 from ..graph import CONTRIB, IR_VERSION, OPSET, Graph
 from .attention import Attention, new_attention
+from .operators import layer_norm, product, rms_norm
 from .reading import CausalParts
 
 KEEP = "num_logits_to_keep"
@@ -97,9 +98,9 @@ def _gpt2_layer(
     """Norm, attention, norm, two products with GELU between; what goes in is added to what comes out of both parts."""
     graph.scope = layer.name
     inner = layer._self_attention_layer
-    context, *present = attention(inner, _layer_norm(graph, layer._self_attention_layer_norm, x), past)
+    context, *present = attention(inner, layer_norm(graph, layer._self_attention_layer_norm, x), past)
     x = graph.op("Sum", product(graph, inner._output_dense, context, 2), x)
-    y = _layer_norm(graph, layer._feedforward_layer_norm, x)
+    y = layer_norm(graph, layer._feedforward_layer_norm, x)
     y = product(graph, layer._feedforward_intermediate_dense, y)
     y = graph.op("Gelu", y, approximate="tanh") if graph.portable else graph.op("FastGelu", y, domain=CONTRIB)
     return graph.op("Sum", product(graph, layer._feedforward_output_dense, y), x), present
@@ -120,37 +121,6 @@ def _gated_layer(
     return graph.op("Sum", product(graph, layer._feedforward_output_dense, y), x), present
 
 
-def product(graph: Graph, dense: Any, x: ir.Value, axes: int = 1) -> ir.Value:
-    """x [..., in] @ kernel, whose first `axes` axes are the input's, + bias: [..., out]."""
-    kernel = np.asarray(dense.kernel)
-    width = int(np.prod(kernel.shape[:axes]))
-    scope, graph.scope = graph.scope, f"{graph.scope}/{dense.name}"
-    y = graph.op("MatMul", x, graph.weight("kernel", kernel.reshape(width, -1), dense.kernel))
-    if dense.bias is not None:
-        bias = np.asarray(dense.bias).reshape(-1)
-        y = graph.op("Add", y, graph.weight("bias", bias, dense.bias))
-    graph.scope = scope
-    return y
-
-
-def _layer_norm(graph: Graph, layer: Any, x: ir.Value) -> ir.Value:
-    """x [..., hidden], of mean 0 and variance 1 over the last axis, times gamma, plus beta."""
-    weights = graph.weight(layer.gamma.name, layer.gamma, layer.gamma), graph.weight("beta", layer.beta, layer.beta)
-    return graph.op("LayerNormalization", x, *weights, axis=-1, epsilon=float(layer.epsilon))
-
-
-def rms_norm(graph: Graph, layer: Any, x: ir.Value) -> ir.Value:
-    """x [..., size] over the root of its mean square, times a scale: RMSNorm (Zhang and Sennrich 2019).
-
-    onnxruntime makes one operator of these at load.
-    """
-    epsilon = float(layer.epsilon if hasattr(layer, "epsilon") else layer._epsilon)
-    square = graph.op("Pow", x, np.float32(2))
-    mean = graph.op("ReduceMean", square, np.array([-1]), keepdims=1)
-    root = graph.op("Sqrt", graph.op("Add", mean, np.float32(epsilon)))
-    return graph.op("Mul", graph.op("Div", x, root), graph.weight("scale", layer.scale, layer.scale))
-
-
 def _head(graph: Graph, parts: CausalParts, x: ir.Value) -> ir.Value:
     """Logits of the last `num_logits_to_keep` positions: the only product over the whole vocabulary."""
     keep = graph.weight(KEEP, np.int64(0))
@@ -159,7 +129,7 @@ def _head(graph: Graph, parts: CausalParts, x: ir.Value) -> ir.Value:
     x = graph.op("Slice", x, start, np.array([_ALL]), np.array([1]))
     norm = parts.backbone.layer_norm
     graph.scope = norm.name
-    x = (_layer_norm if parts.family == "gpt2" else rms_norm)(graph, norm, x)
+    x = (layer_norm if parts.family == "gpt2" else rms_norm)(graph, norm, x)
     embedding = parts.backbone.token_embedding
     graph.scope = embedding.name
     if not parts.tied:
