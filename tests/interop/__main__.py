@@ -6,6 +6,7 @@ What is installed goes to ~/.cache/kerasllm/benchmarks (or $KERASLLM_BENCHMARKS;
 CMake and a compiler come from the system's packages: `make system` brings Debian's.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ FILE = Path(__file__).with_name("matrix.md")
 
 def main() -> int:
     """The exit status of pytest."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = parser.parse_known_args()[1]
     steps = {"transformers.js": install_node, "examples/cpp": build_cpp}
     steps |= {name: about.install for name, about in CONSUMERS.items() if about.requirements}
     for name, step in steps.items():
@@ -26,7 +29,7 @@ def main() -> int:
             step()
         except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
             print(f"{name} cannot be installed: {error}", flush=True)
-    command = [sys.executable, "-m", "pytest", "-rs", str(FILE.parent), *sys.argv[1:]]
+    command = [sys.executable, "-m", "pytest", "-rs", str(FILE.parent), *options]
     done = subprocess.run(command, env={**os.environ, "KERASLLM_INTEROP_MATRIX": str(FILE)}, check=False)
     if FILE.exists():
         print(FILE.read_text())
