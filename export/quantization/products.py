@@ -24,7 +24,7 @@ def quantize_matmul(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
         return None
     bias = take_bias(node, array.shape[0 if turned else 1])
     if not turned:
-        return _product(x, weights.twins(weight, _factor), bias, weights)
+        return _product(x, weights.twins(weight, columns), bias, weights)
     rows, scale = weights.twins(weight, tied_rows)
     factor = ir.node("Transpose", [rows], {"perm": [1, 0]})
     scales = ir.node("Squeeze", [scale, weights.add("last_axis", np.array([1]))])
@@ -41,7 +41,7 @@ def quantize_gemm(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
     turned = bool(node.attributes.get_int("transB"))
     if bias is not None and not _is_bias(bias, array.shape[0 if turned else 1]):
         return None
-    return _product(x, weights.twins(weight, _turned_factor if turned else _factor), bias, weights)
+    return _product(x, weights.twins(weight, _turned_factor if turned else columns), bias, weights)
 
 
 def tied_rows(array: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,13 +65,14 @@ def _product(x: ir.Value, factor: tuple[ir.Value, ...], bias: ir.Value | None, w
     return nodes if bias is None else [*nodes, ir.node("Add", [y.outputs[0], bias])]
 
 
-def _factor(array: np.ndarray) -> dict[str, np.ndarray]:
+def columns(array: np.ndarray) -> dict[str, np.ndarray]:
+    """A constant factor [in, out]: int8 of the same shape, and a scale per column [out]."""
     rounded, scale = round_factor(array)
     return {"int8": rounded, "scale": scale}
 
 
 def _turned_factor(array: np.ndarray) -> dict[str, np.ndarray]:
-    return _factor(array.T)
+    return columns(array.T)
 
 
 def take_bias(node: ir.Node, width: int) -> ir.Value | None:

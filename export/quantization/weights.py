@@ -21,6 +21,7 @@ class Weights:
     def __init__(self, graph: ir.Graph, *, portable: bool = False) -> None:
         self.graph, self.portable = graph, portable
         self._twins: dict[tuple[int, Twin], tuple[ir.Value, ...]] = {}
+        self._constants: dict[tuple[str, str], ir.Value] = {}
         self._names = {value.name for node in graph.all_nodes() for value in node.outputs} | set(graph.initializers)
 
     def array(self, value: ir.Value | None) -> np.ndarray | None:
@@ -56,6 +57,13 @@ class Weights:
                 raise ValueError(f"Only a constant float weight has int8 twins. Received: {value.name!r}.")
             self._twins[key] = tuple(self.add(f"{value.name}_{suffix}", part) for suffix, part in twin(array).items())
         return self._twins[key]
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        """The initializer of a few numbers, made once however often it is asked for."""
+        key = str(array.dtype), str(array.tolist())
+        if key not in self._constants:
+            self._constants[key] = self.add(f"constant_{len(self._constants)}", array)
+        return self._constants[key]
 
     def add(self, name: str, array: np.ndarray) -> ir.Value:
         """A new initializer, under this name or one like it."""
