@@ -22,7 +22,7 @@ from ..variants import check_variants
 from .companions import companions
 from .half import to_half
 from .lowering import lower_causal
-from .quantized import Rounding, quantize_causal
+from .quantized import Bits, quantize_causal
 from .reading import CausalParts, read_parts
 from .settings import generation_settings
 from .standard import measure_standard
@@ -98,7 +98,7 @@ def _write(folder: Path, variant: str, lowered: ir.Model, parts: CausalParts) ->
     record: dict[str, Any] = {"file": FILES[variant], "saturates": False}
     graph = lowered
     if variant in ("int8", "int4"):
-        graph, record["coverage"] = quantize_causal(lowered, _rounding(variant, parts))
+        graph, record["coverage"] = quantize_causal(lowered, _bits(variant, parts))
     elif variant == "fp16":
         graph = to_half(lowered)
     elif variant == "portable":
@@ -113,20 +113,18 @@ def _write(folder: Path, variant: str, lowered: ir.Model, parts: CausalParts) ->
     return record
 
 
-def _rounding(variant: str, parts: CausalParts) -> Callable[[str], Rounding]:
-    """How each weight is rounded: with int4, the first and the last layer keep 8 bits, and so does the head.
+def _bits(variant: str, parts: CausalParts) -> Callable[[str], Bits]:
+    """Bits of each weight: with int4, the first and the last layer keep 8, and so does the head.
 
     What they lose, no layer after them makes good, and all layers of a small model are first or last.
     """
     outer = (f"{parts.layers[0].name}/", f"{parts.layers[-1].name}/")
 
-    def rounding_of(name: str) -> Rounding:
-        if variant == "int8":
-            return "int8 columns"
+    def bits_of(name: str) -> Bits:
         inside = any(name.startswith(f"{layer.name}/") for layer in parts.layers)
-        return "int4 blocks" if inside and not name.startswith(outer) else "int8 blocks"
+        return 4 if variant == "int4" and inside and not name.startswith(outer) else 8
 
-    return rounding_of
+    return bits_of
 
 
 def _manifest(

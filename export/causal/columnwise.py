@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from ..graph import CONTRIB
-from ..quantization.products import columns
+from ..quantization.products import columns, tied_factor
 from ..quantization.weights import Weights
 
 _STEP = np.float32(1 / 127)
@@ -28,15 +28,19 @@ class ColumnProducts:
         self._weights = weights
         self._quantized: dict[int, tuple[ir.Value, ir.Value]] = {}
 
-    def nodes(self, node: ir.Node, factor: ir.Value) -> list[ir.Node]:
-        """What stands for x [..., in] @ constant [in, out]."""
+    def nodes(self, node: ir.Node, factor: ir.Value, *, turned: bool) -> list[ir.Node]:
+        """What stands for x [..., in] @ constant [in, out], or, turned, @ the transpose of a constant [out, in]."""
         x, constant = node.inputs[0], self._weights.constant
         new: list[ir.Node] = []
         if id(x) not in self._quantized:
             new = self._quantize(x)
             self._quantized[id(x)] = new[-1].outputs[0], new[-2].inputs[1]  # type: ignore[assignment]
         whole, largest = self._quantized[id(x)]
-        int8, scales = self._weights.twins(factor, columns)
+        if turned:
+            steps, int8, scales = tied_factor(factor, self._weights)
+            new += steps
+        else:
+            int8, scales = self._weights.twins(factor, columns)
         step, zero = constant(np.array(_STEP)), constant(np.array(_ZERO))
         product = ir.node("MatMulIntegerToFloat", [whole, int8, step, scales, zero], domain=CONTRIB)
         return [*new, product, ir.node("Mul", [product.outputs[0], largest])]

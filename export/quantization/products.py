@@ -25,10 +25,8 @@ def quantize_matmul(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
     bias = take_bias(node, array.shape[0 if turned else 1])
     if not turned:
         return _product(x, weights.twins(weight, columns), bias, weights)
-    rows, scale = weights.twins(weight, tied_rows)
-    factor = ir.node("Transpose", [rows], {"perm": [1, 0]})
-    scales = ir.node("Squeeze", [scale, weights.add("last_axis", np.array([1]))])
-    return [factor, scales, *_product(x, (factor.outputs[0], scales.outputs[0]), bias, weights)]
+    turning, int8, scales = tied_factor(weight, weights)
+    return [*turning, *_product(x, (int8, scales), bias, weights)]
 
 
 def quantize_gemm(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
@@ -42,6 +40,14 @@ def quantize_gemm(node: ir.Node, weights: Weights) -> list[ir.Node] | None:
     if bias is not None and not _is_bias(bias, array.shape[0 if turned else 1]):
         return None
     return _product(x, weights.twins(weight, _turned_factor if turned else columns), bias, weights)
+
+
+def tied_factor(table: ir.Value, weights: Weights) -> tuple[list[ir.Node], ir.Value, ir.Value]:
+    """The int8 rows of a table [out, in] as a factor: what turns them at load, int8 [in, out], and its scales [out]."""
+    rows, scale = weights.twins(table, tied_rows)
+    factor = ir.node("Transpose", [rows], {"perm": [1, 0]})
+    scales = ir.node("Squeeze", [scale, weights.constant(np.array([1]))])
+    return [factor, scales], factor.outputs[0], scales.outputs[0]
 
 
 def tied_rows(array: np.ndarray) -> dict[str, np.ndarray]:

@@ -28,7 +28,7 @@ def products(*weights, bias=None):
         opset_imports={"": 21},
         name="products",
     )
-    return quantize_causal(ir.Model(body, ir_version=10), lambda name: "int8 columns")[0]
+    return quantize_causal(ir.Model(body, ir_version=10), lambda name: 8)[0]
 
 
 def by_hand(x, weight):

@@ -17,40 +17,38 @@ def logits(graph, ids=IDS, heads=2):
     """float32 [batch, tokens, vocabulary], of texts read at once."""
     session = session_of(graph)
     past = {n.name: np.zeros((len(ids), heads, 0, 16), np.float32) for n in session.get_inputs() if "past" in n.name}
-    positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
-    return session.run(
-        ["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": positions} | past
-    )[0]
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    feed["position_ids"] = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
+    return session.run(["logits"], feed | past)[0]
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_the_graph_computes_with_the_rounded_weights(tied, monkeypatch):
+def test_blocks_compute_with_the_rounded_weights(monkeypatch):
     monkeypatch.setattr(blockwise, "_INT8_PRODUCTS", 0)  # activations stay float32
-    model = small("llama", tied=tied, intermediate=43)
-    lowered = lower_causal(read_parts(model, CONTEXT))
-    quantized, coverage = quantize_causal(lowered, lambda name: "int8 blocks")
+    lowered = lower_causal(read_parts(small("llama", intermediate=43), CONTEXT))
+    quantized, coverage = quantize_causal(lowered, lambda name: 4)
     assert coverage["quantized"] == coverage["total"] == 2 * 5 + 2
-    tables = [name for name in quantized.graph.initializers if name.endswith("_int8") and "embedding" in name]
-    assert len(tables) == (1 if tied else 2)
+    stored = {name: value.const_value.numpy() for name, value in quantized.graph.initializers.items()}
     for name, value in lowered.graph.initializers.items():
-        if f"{name}_int8" in quantized.graph.initializers:
-            parts = (quantized.graph.initializers[f"{name}_{part}"].const_value.numpy() for part in ("int8", "scales"))
-            turned = not name.endswith("_embedding/embeddings")
-            rows = unpack(*parts, value.shape[0 if turned else 1])
-            value.const_value = ir.tensor(rows.T if turned else rows)
+        if f"{name}_int4" in stored:
+            rows = unpack(stored[f"{name}_int4"], stored[f"{name}_scales"], value.shape[0])
+            value.const_value = ir.tensor(rows.T)
+        elif f"{name}_int8" in stored:
+            value.const_value = ir.tensor(stored[f"{name}_int8"] * stored[f"{name}_scale"])
     np.testing.assert_allclose(logits(quantized), logits(lowered), atol=1e-3)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_columns_lose_hardly_more_than_blocks_and_texts_depend_on_nobody(family):
+def test_columns_lose_little_and_no_text_depends_on_others(family):
     model, heads = small(family), 4 if family == "gpt2" else 2
+    for weight in model.weights:  # as large as they are, the softmaxes are steps, which turn any rounding into noise
+        if len(weight.shape) > 1:
+            weight.assign(weight * 0.25)
     lowered, expected = lower_causal(read_parts(model, CONTEXT)), keras_logits(model, IDS[0].tolist())
-    (columns, coverage), (blocks, _) = (
-        quantize_causal(lowered, lambda name, kind=kind: kind) for kind in ("int8 columns", "int8 blocks")
-    )
+    quantized, coverage = quantize_causal(lowered, lambda name: 8)
     assert coverage["quantized"] == coverage["total"]
-    alone = logits(columns, heads=heads)
-    lost, lost_by_blocks = (np.linalg.norm(got - expected) for got in (alone[0], logits(blocks, heads=heads)[0]))
-    assert 0 < lost < 1.5 * lost_by_blocks
-    together = logits(columns, np.concatenate([IDS, IDS[:, ::-1], 60 - IDS]), heads=heads)
+    tables = [name for name in quantized.graph.initializers if name.endswith("_int8") and "token_embedding" in name]
+    assert len(tables) == (1 if family in ("gpt2", "qwen2") else 2)  # a table that is the head too is there once
+    alone = logits(quantized, heads=heads)
+    assert 0 < np.linalg.norm(alone[0] - expected) < 0.05 * np.linalg.norm(expected)
+    together = logits(quantized, np.concatenate([IDS, IDS[:, ::-1], 60 - IDS]), heads=heads)
     np.testing.assert_allclose(together[:1], alone, atol=1e-4)
