@@ -18,7 +18,6 @@ from ..quantization.weights import Weights
 
 _STEP = np.float32(1 / 127)
 _ZERO = np.uint8(128)  # x86 multiplies uint8 by int8
-_TINY = np.float32(1e-30)  # a token of zeros is divided by this
 
 
 class ColumnProducts:
@@ -46,11 +45,13 @@ class ColumnProducts:
         return [*new, product, ir.node("Mul", [product.outputs[0], largest])]
 
     def _quantize(self, x: ir.Value | None) -> list[ir.Node]:
-        """x [..., in] over the largest |value| of each token, as uint8: 1 for -1, 128 for 0, 255 for 1."""
+        """x [..., in] over the largest |value| of each token, as uint8: 1 for -1, 128 for 0, 255 for 1.
+
+        A token of zeros divides zero by zero, which becomes some whole number or other, and is multiplied by zero.
+        """
         constant = self._weights.constant
         size = ir.node("Abs", [x])
         peak = ir.node("ReduceMax", [size.outputs[0], constant(np.array([-1]))], {"keepdims": 1})
-        largest = ir.node("Max", [peak.outputs[0], constant(np.array(_TINY))])
-        unit = ir.node("Div", [x, largest.outputs[0]])
+        unit = ir.node("Div", [x, peak.outputs[0]])
         whole = ir.node("QuantizeLinear", [unit.outputs[0], constant(np.array(_STEP)), constant(np.array(_ZERO))])
-        return [size, peak, largest, unit, whole]
+        return [size, peak, unit, whole]
