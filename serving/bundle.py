@@ -1,7 +1,8 @@
 """Open a bundle folder: nothing in it is used before its size and digest agree with the manifest."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,22 @@ class Bundle:
             with _resolve(self.path, name).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != self.manifest.files[name].sha256:
                     raise _differs(self.path, name)
+
+    @contextmanager
+    def verified(self, name: str) -> Iterator[Path]:
+        """The path of a file that is as it was exported, for readers that take a path; it must stay so while they read.
+
+        Args:
+            name: A path of the manifest, relative to the folder.
+
+        Raises:
+            BundleError: The file differs from what was exported, or was replaced or written to within the block.
+        """
+        before = _identity(self.path, name)
+        self.verify([name])
+        yield self.path / name
+        if _identity(self.path, name) != before:
+            raise _differs(self.path, name)
 
     def variant_file(self, variant: str | None) -> tuple[str, str]:
         """The name and the file of a variant.
@@ -105,6 +122,12 @@ def _resolve(folder: Path, name: str) -> Path:
     if not real.is_file():
         raise BundleError(f"The bundle {folder} is incomplete: {name} is missing. Export or copy it again.")
     return real
+
+
+def _identity(folder: Path, name: str) -> tuple[int, ...]:
+    """What changes when a file is replaced or written to."""
+    status = _resolve(folder, name).stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _differs(folder: Path, name: str) -> BundleError:

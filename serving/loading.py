@@ -18,6 +18,7 @@ _PORTABLE = "portable"
 _TEMPLATE = "chat_template.jinja"
 # The beginning of the names of operators that find one scale for the activations of a whole batch.
 _SPANS_BATCH = b"DynamicQuantize"
+_PIECE = 2**20
 # Only the module of the bundle's task is imported.
 _CLASSES = {
     "text-classification": ("classification", "TextClassifier"),
@@ -50,18 +51,19 @@ def load_bundle(
             "The portable variant of a decoder is for other runtimes: it cannot keep keys and values in place. "
             f"Received: {name!r}. Take {' or '.join(sorted(set(manifest.variants) - {name})) or 'another bundle'}."
         )
-    tokenizer, model = _read_tokenizer(bundle), bundle.read(file)
+    tokenizer = _read_tokenizer(bundle)
     bundle.verify(set(manifest.files) - {file, _TOKENIZER})
     facts = manifest.variants[name]
-    session = open_session(
-        model,
-        folder=(bundle.path / file).parent,
-        threads=threads,
-        providers=providers,
-        exact_int8=facts.get("saturates", name == "int8"),
-        prepack=facts.get("prepack", True),
-        spinning=spinning,
-    )
+    with bundle.verified(file) as model:
+        session = open_session(
+            model,
+            threads=threads,
+            providers=providers,
+            exact_int8=facts.get("saturates", name == "int8"),
+            prepack=facts.get("prepack", True),
+            spinning=spinning,
+        )
+        independent = not _contains(model, _SPANS_BATCH)
     declared = {node.name for node in session.get_outputs()}
     expected = set(manifest.inputs.values()) | cache_names(manifest.cache.layers)
     missing = expected ^ {node.name for node in session.get_inputs()}
@@ -73,7 +75,6 @@ def load_bundle(
     if manifest.task == "text-generation":
         template = bundle.read(_TEMPLATE).decode() if manifest.setting("chat_template", False) else None
         return served_class(manifest.task)(DecoderGraph(session, manifest), tokenizer, manifest, template)
-    independent = _SPANS_BATCH not in model
     graph = Graph(session, manifest, batch_tokens=facts.get("batch_tokens"), independent=independent)
     return served_class(manifest.task)(graph, tokenizer, manifest)
 
@@ -82,6 +83,17 @@ def served_class(task: str) -> Any:
     """The class that serves a task: it takes a `Graph` (a `DecoderGraph`), a tokenizer and a manifest."""
     module, name = _CLASSES[task]
     return getattr(importlib.import_module(f".{module}", __package__), name)
+
+
+def _contains(path: Path, sought: bytes) -> bool:
+    """Whether the bytes are somewhere in a file, of which one piece at a time is in memory."""
+    seen = b""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            seen = seen[-len(sought) :] + piece
+            if sought in seen:
+                return True
+    return False
 
 
 def _read_tokenizer(bundle: Bundle) -> tokenizers.Tokenizer:

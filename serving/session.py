@@ -20,9 +20,8 @@ _log = logging.getLogger(__name__)
 
 
 def open_session(
-    model: bytes,
+    model: Path,
     *,
-    folder: Path,
     threads: int | None = None,
     providers: str | Sequence[str] | None = None,
     exact_int8: bool = False,
@@ -33,10 +32,10 @@ def open_session(
 
     The memory arena and memory patterns are off: they keep the largest batch's memory for ever, and cost nothing to go
     without here (benchmarks/footprint.py). One graph runs at a time, on explicit threads (which are then not pinned).
+    It is given the model's path, since a session that is given bytes keeps them beside what it makes of them.
 
     Args:
-        model: The serialised ONNX model.
-        folder: The only folder that external weights of the model may lie in.
+        model: The file of the ONNX model. Its folder is the only one that external weights may lie in.
         threads: Threads of one operator; None: as many as this process has cores.
         providers: "cpu", "cuda", ONNX Runtime's own names, or None: CUDA where there is a device, else the CPU.
         exact_int8: Whether products of uint8 and int8 must not saturate; costs time on x86 without VNNI.
@@ -62,7 +61,6 @@ def open_session(
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     options.log_severity_level = _ERRORS_ONLY
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.resolve()))
     if exact_int8 and not cpu.exact_int8:
         options.add_session_config_entry("session.x64quantprecision", "1")
     if not prepack:
@@ -72,12 +70,10 @@ def open_session(
     else:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=chosen, enable_fallback=0)
+        session = onnxruntime.InferenceSession(str(model), options, providers=chosen, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions share no base class but this one
         reason = " ".join(str(error).split())
-        raise BundleError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot load the model in {folder}: {reason}"
-        ) from error
+        raise BundleError(f"ONNX Runtime {onnxruntime.__version__} cannot load {model}: {reason}") from error
     if chosen[0] not in session.get_providers():
         _fall_back(chosen[0], "ONNX Runtime could not start it")
     return session

@@ -69,6 +69,17 @@ def test_a_tampered_file_of_the_same_size(make_bundle, name):
     assert f"{name} is not the file that was exported" in refusal(folder)
 
 
+@pytest.mark.parametrize("how", ["replaced", "written to"])
+def test_a_file_that_changes_while_it_is_read(make_bundle, how):
+    opened = open_bundle(make_bundle())
+    name = next(name for name in opened.manifest.files if name.endswith(".onnx"))
+    with pytest.raises(BundleError, match="is not the file that was exported"), opened.verified(name) as path:
+        data = path.read_bytes()
+        if how == "replaced":
+            path.rename(path.with_suffix(".old"))
+        path.write_bytes(data[::-1])
+
+
 def test_a_missing_file(make_bundle):
     folder = make_bundle()
     (folder / "tokenizer.json").unlink()
