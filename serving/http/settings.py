@@ -16,7 +16,7 @@ class ServerSettings:
     """fp32, int8 or another that every bundle has (default: each bundle's own)."""
     threads: int | None = None
     """Threads of a run (default: every core that this process may use)."""
-    slots: int = 16
+    slots: int = 32
     """Texts that a decoder writes together."""
     queue: int = 256
     """Requests, and texts of a decoder, that may wait; more are answered with 429."""
