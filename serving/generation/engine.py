@@ -13,8 +13,8 @@ from .generator import TextGenerator
 from .options import GenerationOptions
 from .session import DecodeSession
 
-# Streams of GPT-2's shape on two cores: 16 rows write 5 times as many tokens as one (fp32), 32 rows a tenth more than 16
-# and 64 no more than 32, each slower; but with 64 callers the first text comes in half the time with 32 slots.
+# Streams of GPT-2's shape on two cores: 16 rows write 5 times as many tokens as one (fp32), 32 rows a tenth more than
+# 16, 64 no more than 32, each slower; but with 64 callers the first text comes in half the time with 32 slots.
 # A prompt is read as fast in pieces of 64 tokens as in longer ones; but after every piece comes a step, which few share
 # while many wait to be read. With 128, 64 streams are faster than with 64, and nobody waits for over 0.2 s.
 _SLOTS, _CHUNK, _MOST_WAITING = 32, 128, 256
