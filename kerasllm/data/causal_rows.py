@@ -31,36 +31,6 @@ class Rows(Protocol):
         """Ids, the next ids (-1: not asked for) and segments (from 1), each int32 [at most length]."""
 
 
-class Windows:
-    """Contiguous windows of documents, each opened by the end-of-text token, which so also ends the one before."""
-
-    def __init__(self, documents: Sequence[np.ndarray], end: int, length: int):
-        """Joins the documents.
-
-        Args:
-            documents: The ids of each.
-            end: The id of the end-of-text token.
-            length: Tokens of a row.
-        """
-        parts = [part for ids in documents for part in (np.array([end], np.int32), ids)]
-        self._ids = np.concatenate([*parts, np.array([end], np.int32)]).astype(np.int32)
-        starts = np.cumsum([0, *(len(ids) + 1 for ids in documents)])
-        self._opens = np.zeros(len(self._ids), np.int32)
-        self._opens[starts] = 1
-        self.length, self.tokens = length, len(self._ids) - 1
-
-    def __len__(self) -> int:
-        return -(-self.tokens // self.length)
-
-    def row(self, index: int, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A window; `shift`, 0 to 1, moves all of them by a share of a row, so each pass cuts at other places."""
-        start = index * self.length - round(shift * (self.length - 1))
-        stop = min(start + self.length, self.tokens)
-        start = max(start, 0)
-        segments = 1 + np.cumsum(self._opens[start:stop], dtype=np.int32)
-        return self._ids[start:stop], self._ids[start + 1 : stop + 1], segments
-
-
 class Packed:
     """Whole samples side by side: each row takes as many as it can hold (first fit, the longest first)."""
 

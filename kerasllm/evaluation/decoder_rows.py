@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..data.causal_rows import Windows
 from ..data.dialogues import DialogueConfig, load_dialogues
+from ..data.document_windows import Windows
 from ..data.plain_texts import PlainTextConfig, read_plain_texts
 from ..data.sources import DataConfig
 from ..metrics.perplexity import LabelledRow

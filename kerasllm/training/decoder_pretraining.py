@@ -10,7 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..checks import check_least
-from ..data.causal_rows import CausalRows, Windows
+from ..data.causal_rows import CausalRows
+from ..data.document_windows import Windows
 from ..data.plain_texts import PlainTextConfig, read_plain_texts
 from ..models.decoder import Decoder, DecoderConfig
 from ..run import Run
