@@ -1,4 +1,4 @@
-"""From labelled texts to `tf.data` batches: sources, cleaning, token arrays on disk, batches.
+"""From labelled texts to batches: sources, cleaning, token arrays on disk, batches.
 
 Nothing here imports TensorFlow before `batches` is called, or a `tfds:` source read.
 """

@@ -1,23 +1,21 @@
-"""Token arrays to padded `tf.data` batches, in an order that is a pure function of (seed, epoch).
+"""Token arrays to padded batches, in an order that is a pure function of (seed, epoch).
 
 Training batches are bucketed by length: each epoch is a permutation, cut into pools of `pool` batches; a pool is
 sorted by length and cut into batches; then the batches are shuffled. So a batch holds texts of about one length, and
 still any two texts may meet. All batches of an epoch have the same size, give or take one: no stub at its end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import check_least
-from ..extras import require
+from .pipeline import Spec, pipeline
 from .tokens import TokenSplit
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from .widths import padded_width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +28,9 @@ class BatchConfig:
     """Put texts of similar length together (off: any texts, more padding)."""
     pool: int = 50
     """Batches that are sorted by length together: more means less padding, and less chance in who meets whom."""
-    multiple: int = 1
-    """Pad to a multiple of so many tokens: fewer different shapes, where each one is compiled anew (XLA)."""
+    multiple: int | None = None
+    """Pad to a multiple of so many tokens: fewer different shapes, where each one is compiled anew (default: on JAX one
+    of ten lengths to 512, elsewhere as short as can be)."""
 
     def __post_init__(self) -> None:
         check_least(self, 1, "batch_size", "pool", "multiple")
@@ -45,8 +44,8 @@ def batches(
     seed: int = 0,
     epoch: int = 0,
     class_weights: Sequence[float] | None = None,
-) -> "tf.data.Dataset":
-    """A `tf.data.Dataset` of padded batches, for `fit`, `evaluate` and `predict`.
+) -> Iterable[Any]:
+    """A source of padded batches, for `fit`, `evaluate` and `predict`: see `pipeline`.
 
     In training it never ends: `steps(split, config)` batches of `epoch`, as many of the next one, and so on; call
     `fit(..., steps_per_epoch=steps(split, config))`. It holds no state, so a run resumed at an epoch sees what an
@@ -63,27 +62,25 @@ def batches(
     Returns:
         Elements `({"input_ids": int32 [batch, sequence], "attention_mask": int32 [batch, sequence]}, labels)`, with
         `token_type_ids` beside them where the split has types, and a third item, float32 [batch], with class weights.
-        `sequence` is the longest of the batch, rounded up to `config.multiple`; padding is on the right. Labels of
+        `sequence` is the longest of the batch, rounded up as `padded_width` says; padding is on the right. Labels of
         tokens are int32 [batch, sequence], -1 at padding.
     """
-    tf = require("train", "tensorflow")
-    count = steps(split, config)
+    count, spec = steps(split, config), _spec(split)
     if training:
-        numbers = tf.data.Dataset.counter(start=epoch * count)
         plan = lru_cache(maxsize=2)(lambda number: training_order(split, config, seed, number))
     else:
-        numbers = tf.data.Dataset.range(count)
         plan = lru_cache(maxsize=1)(lambda number: np.array_split(evaluation_order(split, config), count))
     weights = None if class_weights is None else example_weights(split.labels, class_weights)
 
-    def make(number: np.ndarray) -> tuple[np.ndarray, ...]:
-        which, position = divmod(int(number), count)
+    def make(number: int) -> tuple[Any, ...]:
+        which, position = divmod(number, count)
         rows = plan(which)[position]
-        batch = (*pad(split, rows, config.multiple).values(), padded_labels(split, rows, config.multiple))
+        batch = (pad(split, rows, config.multiple), padded_labels(split, rows, config.multiple))
         return batch if weights is None else (*batch, weights[rows])
 
-    dataset = numbers.map(_as_tensors(tf, make, split, weights is not None), num_parallel_calls=2, deterministic=True)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    if weights is not None:
+        spec = (*spec, Spec("float32", (None,)))
+    return pipeline(make, spec, start=epoch * count) if training else pipeline(make, spec, count=count)
 
 
 def steps(split: TokenSplit, config: BatchConfig) -> int:
@@ -116,13 +113,13 @@ def in_dataset_order(outputs: np.ndarray, split: TokenSplit, config: BatchConfig
     return restored
 
 
-def pad(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> dict[str, np.ndarray]:
+def pad(split: TokenSplit, rows: np.ndarray, multiple: int | None = None) -> dict[str, np.ndarray]:
     """The tokens of some examples, filled up on the right.
 
     Args:
         split: The token arrays.
         rows: The examples' indices, int64 [batch].
-        multiple: Round the width up to a multiple of this.
+        multiple: Round the width up to a multiple of this; None: see `padded_width`.
 
     Returns:
         "input_ids", "attention_mask" (1 token, 0 padding) and, where the split has types, "token_type_ids" (0 at
@@ -135,17 +132,17 @@ def pad(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> dict[str, np.
     return arrays
 
 
-def padded_labels(split: TokenSplit, rows: np.ndarray, multiple: int = 1) -> np.ndarray:
+def padded_labels(split: TokenSplit, rows: np.ndarray, multiple: int | None = None) -> np.ndarray:
     """The labels of some examples: [batch, ...] as they are, or int32 [batch, sequence] of tokens, -1 at padding."""
     if not split.per_token:
         return split.labels[rows]
     return _spread(split.labels, *_places(split, rows, multiple), -1)
 
 
-def _places(split: TokenSplit, rows: np.ndarray, multiple: int) -> tuple[np.ndarray, np.ndarray]:
+def _places(split: TokenSplit, rows: np.ndarray, multiple: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Where each token of a batch lies in the split's arrays, int64, and which are no padding, both [batch, width]."""
     starts, lengths = split.offsets[rows], split.offsets[rows + 1] - split.offsets[rows]
-    width = -(-int(lengths.max(initial=1)) // multiple) * multiple
+    width = padded_width(int(lengths.max(initial=1)), split.longest, multiple)
     columns = np.arange(width)
     return starts[:, None] + columns, columns < lengths[:, None]
 
@@ -183,17 +180,8 @@ def _check_single_label(labels: np.ndarray) -> None:
         )
 
 
-def _as_tensors(tf: Any, make: Callable, split: TokenSplit, weighted: bool) -> Callable:
-    """Wraps numpy's `make` for `Dataset.map`, with the types and shapes that TensorFlow can't see."""
+def _spec(split: TokenSplit) -> tuple[Any, ...]:
+    """What the arrays of inputs and labels are."""
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if split.types is not None else [])]
-    dtypes = [*[tf.int32] * len(names), tf.as_dtype(split.labels.dtype), *([tf.float32] * weighted)]
-    shape = [None, None] if split.per_token else [None, *split.labels.shape[1:]]
-    shapes = [*[[None, None]] * len(names), shape, [None]]
-
-    def element(number: Any) -> tuple:
-        tensors = tf.numpy_function(make, [number], dtypes, stateful=False)
-        for tensor, size in zip(tensors, shapes, strict=False):
-            tensor.set_shape(size)
-        return (dict(zip(names, tensors, strict=False)), *tensors[len(names) :])
-
-    return element
+    shape = (None, None) if split.per_token else (None, *split.labels.shape[1:])
+    return {name: Spec("int32", (None, None)) for name in names}, Spec(split.labels.dtype.name, shape)

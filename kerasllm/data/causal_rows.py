@@ -4,16 +4,13 @@ What stands together in a row need not belong together: `segments` says what doe
 is a pure function of (seed, its number), and all batches have one shape, so that XLA compiles them once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..extras import require
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from .pipeline import Spec, pipeline
 
 Batch = dict[str, np.ndarray]
 
@@ -88,7 +85,7 @@ class CausalRows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def training(self, epoch: int) -> "tf.data.Dataset":
+    def training(self, epoch: int) -> Iterable[Any]:
         """Batches from an epoch on, without end: pass after pass over the rows, each in another order.
 
         Returns:
@@ -97,24 +94,22 @@ class CausalRows:
         """
         order = lru_cache(maxsize=2)(self._order)
 
-        def make(number: int) -> Batch:
+        def make(number: int) -> tuple[Batch, np.ndarray]:
             places = (divmod(place, len(self)) for place in range(number * self._size, (number + 1) * self._size))
             drawn = ((order(which), index) for which, index in places)
-            return self._batch([self._rows.row(int(rows[index]), shift) for (rows, shift), index in drawn])
+            return _taught(self._batch([self._rows.row(int(rows[index]), shift) for (rows, shift), index in drawn]))
 
-        tf = require("train", "tensorflow")
-        numbers = tf.data.Dataset.counter(start=epoch * self.steps)
-        return self._dataset(numbers, make).map(_taught)
+        return pipeline(make, _taught(self._specs()), start=epoch * self.steps)
 
-    def evaluation(self) -> tuple["tf.data.Dataset", int]:
-        """One pass in the text's order, with "labels" among the inputs, and its number of batches."""
+    def evaluation(self) -> tuple[Iterable[Any], int]:
+        """One pass in the text's order, inputs alone, "labels" among them, in tuples of one; its number of batches."""
         steps = -(-len(self) // self._size)
 
-        def make(number: int) -> Batch:
+        def make(number: int) -> tuple[Batch]:
             places = range(number * self._size, min((number + 1) * self._size, len(self)))
-            return self._batch([self._rows.row(place, 0.0) for place in places])
+            return (self._batch([self._rows.row(place, 0.0) for place in places]),)
 
-        return self._dataset(require("train", "tensorflow").data.Dataset.range(steps), make), steps
+        return pipeline(make, (self._specs(),), count=steps), steps
 
     def _order(self, which: int) -> tuple[np.ndarray, float]:
         random = np.random.default_rng((self._seed, which))
@@ -132,21 +127,9 @@ class CausalRows:
                 batch[name][place, : len(values)] = values
         return batch | {"positions": positions(batch["segments"])}
 
-    def _dataset(self, numbers: "tf.data.Dataset", make) -> "tf.data.Dataset":
-        tf = require("train", "tensorflow")
-        names = ("token_ids", "segments", "labels", "positions")
-
-        def arrays_of(number) -> list[np.ndarray]:
-            batch = make(int(number))
-            return [batch[name] for name in names]
-
-        def element(number):
-            arrays = tf.numpy_function(arrays_of, [number], [tf.int32] * len(names), stateful=False)
-            for array in arrays:
-                array.set_shape((self._size, self._rows.length))
-            return dict(zip(names, arrays, strict=True))
-
-        return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    def _specs(self) -> dict[str, Spec]:
+        spec = Spec("int32", (self._size, self._rows.length))
+        return dict.fromkeys(("token_ids", "segments", "labels", "positions"), spec)
 
 
 def positions(segments: np.ndarray) -> np.ndarray:
@@ -156,7 +139,7 @@ def positions(segments: np.ndarray) -> np.ndarray:
     return places - np.maximum.accumulate(np.where(opens, places, 0), axis=1)
 
 
-def _taught(batch: Batch) -> tuple[Batch, np.ndarray]:
+def _taught(batch: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Inputs and what comes next, as `fit` takes them."""
     return {name: batch[name] for name in ("token_ids", "segments", "positions")}, batch["labels"]
 

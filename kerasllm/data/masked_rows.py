@@ -1,20 +1,18 @@
-"""Rows of running text to `tf.data` batches with masks, which are a pure function of (seed, epoch, row)."""
+"""Rows of running text to batches with masks, which are a pure function of (seed, epoch, row)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from ..extras import require
 from ..tokenizing.tokenizer import pad_id
 from .masking import MaskingConfig, mask_row, mask_vocabulary
 from .next_sentence import FOLLOWS, SegmentPairs
+from .pipeline import Spec, pipeline
 from .running_text import Document, pack, tokenize
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from .widths import padded_width
 
 FIXED = (0, 2**31)  # seed and epoch of the masks that every model is scored with
 
@@ -60,41 +58,42 @@ class MaskedRows:
             self._rows = _Packed(*pack(stream, *ends, max_length))
         self._config, self._vocabulary, self._padding = config, mask_vocabulary(tokenizer), pad_id(tokenizer)
         self._places, self._segments, self._seed = config.places(max_length), segments, seed
+        self._max_length = max_length
         self.steps = -(-len(self._rows) // batch_size)
         self.tokens = len(self._rows) * max_length
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def training(self, epoch: int) -> "tf.data.Dataset":
+    def training(self, epoch: int, taught: Callable[[dict[str, Any]], tuple]) -> Iterable[Any]:
         """Batches from an epoch on, without end, each epoch in another order and with other masks.
 
-        Returns:
-            Elements of a dict, int32: "input_ids", "attention_mask" and, with segments, "token_type_ids"
-            [batch, sequence]; "masked_positions" [batch, places], 0 where there is none; "labels" [batch, places], the
-            tokens there, -1 where there is none; and with next-sentence prediction "next_sentence_labels" [batch].
+        Args:
+            epoch: The first epoch, from 0.
+            taught: Makes of a batch, a dict of int32 arrays, what `fit` takes: "input_ids", "attention_mask" and, with
+                segments, "token_type_ids" [batch, sequence]; "masked_positions" [batch, places], 0 where there is none;
+                "labels" [batch, places], the tokens there, -1 where there is none; and with next-sentence prediction
+                "next_sentence_labels" [batch].
         """
-        tf = require("train", "tensorflow")
         order = lru_cache(maxsize=2)(self._order)
 
-        def make(number: np.ndarray) -> list[np.ndarray]:
-            which, position = divmod(int(number), self.steps)
-            return list(self.batch(order(which)[position], self._seed, which).values())
+        def make(number: int) -> tuple:
+            which, position = divmod(number, self.steps)
+            return taught(self.batch(order(which)[position], self._seed, which))
 
-        return self._dataset(tf.data.Dataset.counter(start=epoch * self.steps), make)
+        return pipeline(make, taught(self._specs()), start=epoch * self.steps)
 
-    def evaluation(self) -> "tf.data.Dataset":
-        """One pass in the text's order, always with the same masks, whatever the seed."""
-        tf = require("train", "tensorflow")
+    def evaluation(self) -> Iterable[Any]:
+        """One pass in the text's order, inputs alone, labels among them, in tuples of one; whatever the seed, always
+        with the same masks."""
         order = np.array_split(np.arange(len(self)), self.steps)
-        make = lambda number: list(self.batch(order[int(number)], *FIXED).values())  # noqa: E731
-        return self._dataset(tf.data.Dataset.range(self.steps), make)
+        return pipeline(lambda number: (self.batch(order[number], *FIXED),), (self._specs(),), count=self.steps)
 
     def batch(self, rows: np.ndarray, seed: int, epoch: int) -> dict[str, np.ndarray]:
-        """What `training` has as elements, of the rows with these indices."""
+        """The batch of the rows with these indices, as `training` describes it."""
         found = [self._masked(int(row), np.random.default_rng((seed, epoch, int(row)))) for row in rows]
         ids, segments, positions, truth, sentence = zip(*found, strict=True)
-        width = max(map(len, ids))
+        width = padded_width(max(map(len, ids)), self._max_length, None)
         batch = {
             "input_ids": _stack(ids, width, self._padding),
             "attention_mask": _stack([np.ones_like(row) for row in ids], width, 0),
@@ -117,16 +116,9 @@ class MaskedRows:
         inputs = ["input_ids", "attention_mask", *["token_type_ids"] * self._segments, "masked_positions"]
         return [*inputs, "labels", *["next_sentence_labels"] * self._config.next_sentence]
 
-    def _dataset(self, numbers: "tf.data.Dataset", make: Callable) -> "tf.data.Dataset":
-        tf, names = require("train", "tensorflow"), self._names()
-
-        def element(number: Any) -> dict[str, Any]:
-            arrays = tf.numpy_function(make, [number], [tf.int32] * len(names), stateful=False)
-            for name, array in zip(names, arrays, strict=True):
-                array.set_shape([None] if name == "next_sentence_labels" else [None, None])
-            return dict(zip(names, arrays, strict=True))
-
-        return numbers.map(element, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    def _specs(self) -> dict[str, Spec]:
+        rows, single = Spec("int32", (None, None)), Spec("int32", (None,))
+        return {name: single if name == "next_sentence_labels" else rows for name in self._names()}
 
 
 class _Packed:

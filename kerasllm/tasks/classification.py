@@ -1,6 +1,6 @@
 """Text classification: one text, or two together, to its class or classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,6 @@ from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..models.encoder import Encoder
 
@@ -109,7 +108,7 @@ class ClassificationTask(TokenizedTask):
 
         return cross_entropy
 
-    def batches(self, epoch: int) -> "tf.data.Dataset":
+    def batches(self, epoch: int) -> Iterable[Any]:
         """Training batches from an epoch on, without end; a third item weighs the examples if classes are balanced."""
         if not self._balance:
             return super().batches(epoch)

@@ -5,7 +5,7 @@ more than the labels alone. "FitNets: Hints for Thin Deep Nets", Romero et al. 2
 drawn towards the teacher's too; here those that both read their logits from.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,6 @@ from .classification import ClassificationTask
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +113,7 @@ class DistillationTask(ClassificationTask):
 
         return loss
 
-    def batches(self, epoch: int) -> "tf.data.Dataset":
+    def batches(self, epoch: int) -> Iterable[Any]:
         """Training batches, where labels are float32 [batch, 2 * classes (+ width)]."""
         return batches(self._taught, self._batches, training=True, seed=self._seed, epoch=epoch)
 

@@ -1,6 +1,6 @@
 """Feature extraction: an encoder that makes one vector of a text, and its training on pairs of texts."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,8 +9,8 @@ import numpy as np
 
 from ..data.batches import BatchConfig, pad, training_order
 from ..data.pairs import PairDataset, PairSplit
+from ..data.pipeline import Spec, pipeline
 from ..data.tokens import TokenSplit
-from ..extras import require
 from ..metrics.similarity import pair_metrics
 from ..run import predict_logits
 from ..tokenizing.tokenizer import encode, pad_id
@@ -20,7 +20,6 @@ from .tokenized import TokenizedTask
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..models.encoder import Encoder
 
@@ -97,26 +96,27 @@ class EmbeddingTask(TokenizedTask):
         """Batches in a pass over the training pairs."""
         return -(-self.examples["train"] // self._batches.batch_size)
 
-    def batches(self, epoch: int) -> "tf.data.Dataset":
+    def batches(self, epoch: int) -> Iterable[Any]:
         """Training batches from an epoch on, without end.
 
         Returns:
             Elements of the model's inputs, int32 [2 * pairs, sequence], the two texts of a pair one after the other,
             and what `loss` takes, float32 [2 * pairs]: each pair's score twice, or the number of each text.
         """
-        tf, count, split = require("train", "tensorflow"), self.steps(), self._tokens["train"]
+        count, split = self.steps(), self._tokens["train"]
         longest = np.cumsum([0, *split.lengths.reshape(-1, 2).max(axis=1)])
         order = lru_cache(maxsize=2)(
             lambda which: training_order(TokenSplit(split.ids, longest, split.labels), self._batches, self._seed, which)
         )
 
-        def make(number: np.ndarray) -> list[np.ndarray]:
-            which, position = divmod(int(number), count)
+        def make(number: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+            which, position = divmod(number, count)
             rows = (2 * order(which)[position][:, None] + [0, 1]).reshape(-1)
-            return [*pad(split, rows, self._batches.multiple).values(), split.labels[rows]]
+            return pad(split, rows, self._batches.multiple), split.labels[rows]
 
-        numbers = tf.data.Dataset.counter(start=epoch * count)
-        return numbers.map(_elements(tf, make, self._encoder.segments), num_parallel_calls=2, deterministic=True)
+        names = ["input_ids", "attention_mask", *["token_type_ids"] * self._encoder.segments]
+        inputs = {name: Spec("int32", (None, None)) for name in names}
+        return pipeline(make, (inputs, Spec("float32", (None,))), start=epoch * count)
 
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
         """What `pair_metrics` returns, and "loss": its mean over batches of the training's size."""
@@ -166,17 +166,3 @@ def unit(vectors: Any) -> Any:
 
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     return vectors / ops.sqrt(ops.maximum(squares, 1e-24))  # the maximum inside: a root has no slope at 0
-
-
-def _elements(tf: Any, make: Callable, segments: bool) -> Callable:
-    """Wraps numpy's `make` for `Dataset.map`."""
-    names = ["input_ids", "attention_mask", *["token_type_ids"] * segments]
-
-    def element(number: Any) -> tuple[dict[str, Any], Any]:
-        *arrays, labels = tf.numpy_function(make, [number], [*[tf.int32] * len(names), tf.float32], stateful=False)
-        for array in arrays:
-            array.set_shape([None, None])
-        labels.set_shape([None])
-        return dict(zip(names, arrays, strict=True)), labels
-
-    return element

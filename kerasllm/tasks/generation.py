@@ -5,7 +5,7 @@ attention that stays inside a text of a packed row, "Efficient Sequence Packing 
 al. 2021.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from .task import Task
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..models.decoder import Decoder
 
@@ -88,7 +87,7 @@ class GenerationTask(Task):
         """Tokens of an epoch, padding not counted."""
         return self._rows["train"].tokens
 
-    def batches(self, epoch: int) -> "tf.data.Dataset":
+    def batches(self, epoch: int) -> Iterable[Any]:
         """Training batches from an epoch on, without end; see `CausalRows.training`."""
         return self._rows["train"].training(epoch)
 

@@ -4,7 +4,7 @@ Source: BERT (Devlin et al. 2019), masking drawn anew each epoch as in RoBERTa (
 masked places alone in training, the output matrix tied to the input embeddings (Press and Wolf 2017).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from .task import Task
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from ..models.encoder import Encoder
 
@@ -95,9 +94,9 @@ class MaskingTask(Task):
         """Tokens in a pass over the training rows."""
         return self._rows["train"].tokens
 
-    def batches(self, epoch: int) -> "tf.data.Dataset":
+    def batches(self, epoch: int) -> Iterable[Any]:
         """Training batches from an epoch on, without end, each epoch with other masks; see `MaskedRows.training`."""
-        return self._rows["train"].training(epoch).map(self._taught)
+        return self._rows["train"].training(epoch, self._taught)
 
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:
         """Scores the model on a split's rows, whose masks are always the same.

@@ -1,14 +1,13 @@
 """What training must know of a task, and nothing more: `fit_task` in training/fitting.py does the rest."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 
 class Task(ABC):
@@ -64,8 +63,9 @@ class Task(ABC):
         """Tokens in a pass over the training split, padding not counted."""
 
     @abstractmethod
-    def batches(self, epoch: int) -> "tf.data.Dataset":
-        """Training batches from an epoch on, without end: the same epoch always has the same ones.
+    def batches(self, epoch: int) -> Iterable[Any]:
+        """Training batches from an epoch on, without end, as `kerasllm.data.pipeline` gives them to `fit`: the same epoch
+        always has the same ones.
 
         Args:
             epoch: The first epoch, from 0.

@@ -1,13 +1,11 @@
 """A task whose examples are rows of tokens, each for itself: what all of these do alike."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Any
 
 from ..data.batches import BatchConfig, batches, steps
 from ..data.tokens import TokenSplit
 from .task import Task
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 class TokenizedTask(Task):
@@ -25,6 +23,6 @@ class TokenizedTask(Task):
         """Tokens in a pass over the training split, padding not counted."""
         return int(self._tokens["train"].offsets[-1])
 
-    def batches(self, epoch: int) -> "tf.data.Dataset":
+    def batches(self, epoch: int) -> Iterable[Any]:
         """Training batches from an epoch on, without end, as `kerasllm.data.batches` makes them."""
         return batches(self._tokens["train"], self._batches, training=True, seed=self._seed, epoch=epoch)

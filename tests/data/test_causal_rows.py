@@ -18,7 +18,7 @@ def documents(lengths):
 
 
 def elements(dataset, count):
-    return [{name: np.asarray(array) for name, array in batch.items()} for batch in dataset.take(count)]
+    return [{name: np.asarray(array) for name, array in batch.items()} for (batch,) in dataset.take(count)]
 
 
 @given(LENGTHS)
