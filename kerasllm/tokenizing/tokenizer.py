@@ -120,6 +120,11 @@ def vocab_size(tokenizer: Tokenizer) -> int:
     return max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
 
+def id_dtype(tokenizer: Tokenizer) -> np.dtype:
+    """What ids are kept as: uint16 where the vocabulary fits, else int32."""
+    return np.dtype(np.uint16 if vocab_size(tokenizer) <= 2**16 else np.int32)
+
+
 def encode(tokenizer: Tokenizer, texts: Sequence[str], max_length: int) -> list[np.ndarray]:
     """Texts to token ids, the only way there is, in training as in serving.
 
