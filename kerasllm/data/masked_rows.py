@@ -8,10 +8,12 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..tokenizing.tokenizer import pad_id
+from .full_rows import FullRows
 from .masking import MaskingConfig, mask_row, mask_vocabulary
-from .next_sentence import FOLLOWS, SegmentPairs
+from .next_sentence import SegmentPairs
 from .pipeline import Spec, pipeline
-from .running_text import Document, pack, tokenize
+from .running_text import Document
+from .token_stream import token_stream
 from .widths import padded_width
 
 FIXED = (0, 2**31)  # seed and epoch of the masks that every model is scored with
@@ -36,7 +38,7 @@ class MaskedRows:
         segments: bool,
         seed: int = 0,
     ):
-        """Tokenizes the documents and packs them.
+        """Tokenizes the documents, or finds their tokens in the cache, and cuts them into rows.
 
         Args:
             documents: See `running_text.read_documents`.
@@ -50,12 +52,10 @@ class MaskedRows:
         Raises:
             ValueError: The tokenizer is not one for masked language models, or the text fills no row.
         """
-        stream, ends = tokenize(documents, tokenizer), _ends(tokenizer)
-        self._rows: _Packed | SegmentPairs
-        if config.next_sentence:
-            self._rows = SegmentPairs(stream, *ends, max_length)
-        else:
-            self._rows = _Packed(*pack(stream, *ends, max_length))
+        start, end = _ends(tokenizer)
+        stream = token_stream(documents, tokenizer, end, words=True)
+        rows = SegmentPairs if config.next_sentence else FullRows
+        self._rows = rows(stream, start, end, max_length)
         self._config, self._vocabulary, self._padding = config, mask_vocabulary(tokenizer), pad_id(tokenizer)
         self._places, self._segments, self._seed = config.places(max_length), segments, seed
         self._max_length = max_length
@@ -119,20 +119,6 @@ class MaskedRows:
     def _specs(self) -> dict[str, Spec]:
         rows, single = Spec("int32", (None, None)), Spec("int32", (None,))
         return {name: single if name == "next_sentence_labels" else rows for name in self._names()}
-
-
-class _Packed:
-    """Full rows: one segment, which nothing is said of."""
-
-    def __init__(self, ids: np.ndarray, marks: np.ndarray):
-        self._ids, self._marks = ids, marks
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def row(self, index: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        ids = self._ids[index]
-        return ids, self._marks[index], np.zeros(len(ids), np.uint8), FOLLOWS
 
 
 def _ends(tokenizer: Tokenizer) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..tokenizing.tokenizer import vocab_size
-from .running_text import CONTINUES, SPECIAL
+from .token_stream import CONTINUES, SPECIAL
 
 _MASKED, _ALTERED = 0.8, 0.9  # cumulative shares: [MASK] below the first, any token below the second, else unchanged
 _NAMES = ("[MASK]", "<mask>")
@@ -79,7 +79,7 @@ def mask_row(
 
     Args:
         ids: The row, any integer type [sequence].
-        marks: uint8 [sequence], see `running_text`.
+        marks: uint8 [sequence], see `TokenStream`.
         random: Draws.
         config: How much, and whether whole words.
         vocabulary: What may stand there instead.

@@ -5,7 +5,7 @@ Source: Devlin et al. 2019, BERT, section 3.1: in half of the rows the second se
 
 import numpy as np
 
-from .running_text import SPECIAL, TokenStream
+from .token_stream import SPECIAL, TokenStream
 
 FOLLOWS, RANDOM = 0, 1  # the classes, numbered as in BERT
 _LEAST = 8  # tokens of a stretch: less has no two segments worth the name
@@ -28,12 +28,12 @@ class SegmentPairs:
         """
         self._stream, self._start, self._end, self._room = stream, start, end, length - 3
         starts, documents = [], []
-        for index, (first, last) in enumerate(zip(stream.offsets[:-1], stream.offsets[1:], strict=True)):
+        for index, (first, last) in enumerate(zip(stream.starts[:-1] + 1, stream.starts[1:], strict=True)):
             places = np.arange(first, last - _LEAST + 1, max(self._room, 1))
             starts.append(places)
             documents.append(np.full(len(places), index))
         self._starts, self._documents = np.concatenate(starts), np.concatenate(documents)
-        self._stops = np.minimum(self._starts + self._room, stream.offsets[self._documents + 1])
+        self._stops = np.minimum(self._starts + self._room, stream.starts[self._documents + 1])
         count = len(np.unique(self._documents))
         if self._room < _LEAST or count < 2:
             raise ValueError(

@@ -1,30 +1,22 @@
-"""Running text to pretrain on: files to documents, documents to rows of tokens, all of one length and without padding.
-
-Rows are cut from one long stream, document after document with [SEP] between them, as in RoBERTa (Liu et al. 2019,
-FULL-SENTENCES): a document that is longer than a row goes on in the next one.
-"""
+"""Running text to pretrain on: files to documents."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
-from tokenizers import Tokenizer
 
-from ..tokenizing.tokenizer import encode_all, vocab_size
 from .cleaning import clean
 from .columns import TEXT_NAMES
 from .files import read_table, read_text
 
 Document = list[str]  # its passages
 AnyDocument = TypeVar("AnyDocument")
-SPECIAL, BEGINS, CONTINUES = range(3)  # what `marks` say of a token: no word at all, a word's first piece, a later one
 _HELD_OUT = 20  # one document in so many is validation where no other text is named
 _TITLE = re.compile(r"\s*= (?!= )[^=].* =\s*")  # "= Title =", but not "= = Section = =" or "== Section =="
-_CHUNK = 4096  # passages tokenized at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +43,6 @@ class RunningTextConfig:
             raise ValueError("Pretraining needs texts. Received: no file. Name at least one.")
         if self.limit is not None and self.limit < 2:
             raise ValueError(f"`limit` must leave at least 2 documents. Received: {self.limit}.")
-
-
-@dataclass(frozen=True)
-class TokenStream:
-    """The tokens of many documents, one after the other, without special tokens.
-
-    Attributes:
-        ids: uint16 or int32 [tokens].
-        marks: uint8 [tokens], `BEGINS` or `CONTINUES`.
-        offsets: int64 [documents + 1]; document i is `ids[offsets[i]:offsets[i + 1]]`.
-    """
-
-    ids: np.ndarray
-    marks: np.ndarray
-    offsets: np.ndarray
 
 
 def read_documents(config: RunningTextConfig) -> dict[str, list[Document]]:
@@ -97,57 +74,6 @@ def fingerprint(splits: Mapping[str, list[Document]]) -> str:
             data = "\n".join(document).encode("utf-8", "surrogatepass")
             digest.update(f"\n{name} {len(data)}\n".encode() + data)
     return digest.hexdigest()
-
-
-def tokenize(documents: Sequence[Document], tokenizer: Tokenizer) -> TokenStream:
-    """Documents to tokens, with the places where words begin, as the tokenizer's pre-tokenizer splits them."""
-    dtype = np.uint16 if vocab_size(tokenizer) <= 2**16 else np.int32
-    passages = [passage for document in documents for passage in document]
-    ids, marks, lengths = [np.empty(0, dtype)], [np.empty(0, np.uint8)], []
-    for start in range(0, len(passages), _CHUNK):
-        for encoding in encode_all(tokenizer, passages[start : start + _CHUNK], None):
-            real = np.array(encoding.special_tokens_mask) == 0
-            words = np.array([-1 if word is None else word for word in encoding.word_ids], np.int64)[real]
-            ids.append(np.array(encoding.ids, dtype)[real])
-            marks.append(np.where(np.diff(words, prepend=-2) != 0, BEGINS, CONTINUES).astype(np.uint8))
-            lengths.append(len(words))
-    ends = np.cumsum([0, *lengths])
-    counts = np.cumsum([0, *(len(document) for document in documents)])
-    return TokenStream(np.concatenate(ids), np.concatenate(marks), ends[counts].astype(np.int64))
-
-
-def pack(stream: TokenStream, start: int, end: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Full rows: the start token, a piece of the stream with `end` between documents, `end`.
-
-    What is left over at the end of the stream, less than a row, is dropped.
-
-    Args:
-        stream: The documents' tokens.
-        start: The id of [CLS].
-        end: The id of [SEP].
-        length: Tokens of a row, at least 3.
-
-    Returns:
-        Ids (as the stream's) and marks (uint8), both [rows, length].
-
-    Raises:
-        ValueError: There is less text than a row.
-    """
-    inner = length - 2
-    between = stream.offsets[1:-1]
-    ids = np.insert(stream.ids, between, end)
-    marks = np.insert(stream.marks, between, SPECIAL)
-    rows = len(ids) // inner
-    if inner < 1 or rows < 1:
-        raise ValueError(
-            f"Text must fill at least one row of {length} tokens, 2 of them special. Received: {len(ids)} tokens. "
-            "Add text, or name a smaller max_length."
-        )
-    bounds = ((0, 0), (1, 1))
-    return (
-        np.pad(ids[: rows * inner].reshape(rows, inner), bounds, constant_values=((0, 0), (start, end))),
-        np.pad(marks[: rows * inner].reshape(rows, inner), bounds, constant_values=SPECIAL),
-    )
 
 
 def _documents(path: Path, config: RunningTextConfig) -> Iterator[Document]:

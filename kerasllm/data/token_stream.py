@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -33,12 +33,12 @@ class TokenStream:
         ids: uint16 or int32 [tokens], memory-mapped; document i is `ids[starts[i] + 1 : starts[i + 1]]`.
         starts: int64 [documents + 1], memory-mapped: the places of the separators, ascending.
         marks: uint8 [tokens], memory-mapped: `SPECIAL` at separators, `BEGINS` and `CONTINUES` as the tokenizer's
-            pre-tokenizer splits words; None where nobody asked.
+            pre-tokenizer splits words; empty where nobody asked.
     """
 
     ids: np.ndarray
     starts: np.ndarray
-    marks: np.ndarray | None = None
+    marks: np.ndarray = field(default_factory=partial(np.empty, 0, np.uint8))
 
 
 def token_stream(

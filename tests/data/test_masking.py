@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasllm.data.masking import MaskingConfig, MaskVocabulary, mask_row, mask_vocabulary
-from kerasllm.data.running_text import BEGINS, CONTINUES, SPECIAL
+from kerasllm.data.token_stream import BEGINS, CONTINUES, SPECIAL
 from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
 from kerasllm.tokenizing.tokenizer import TokenizerConfig, train_tokenizer
 

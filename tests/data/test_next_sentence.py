@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from kerasllm.data.next_sentence import FOLLOWS, RANDOM, SegmentPairs
-from kerasllm.data.running_text import BEGINS, SPECIAL, TokenStream
+from kerasllm.data.token_stream import SPECIAL
+
+from .streams import stream
 
 CLS, SEP = 2, 3
 
 
-def stream(*lengths):
+def numbered(*lengths):
     """Documents whose tokens are 1000 times the document's number plus the place: 1000, 1001, ..."""
-    ids = [1000 * (index + 1) + place for index, length in enumerate(lengths) for place in range(length)]
-    return TokenStream(np.array(ids, np.uint16), np.full(len(ids), BEGINS, np.uint8), np.cumsum([0, *lengths]))
+    return stream([range(1000 * number, 1000 * number + length) for number, length in enumerate(lengths, 1)], SEP)
 
 
 def test_rows():
-    pairs = SegmentPairs(stream(50, 7, 30, 20), CLS, SEP, 24)
+    pairs = SegmentPairs(numbered(50, 7, 30, 20), CLS, SEP, 24)
     labels, cuts = [], set()
     for index in range(len(pairs)):
         for seed in range(60):
@@ -41,6 +42,6 @@ def test_rows():
 
 def test_it_needs_two_documents():
     with pytest.raises(ValueError, match="two documents of 8"):
-        SegmentPairs(stream(50, 5), CLS, SEP, 24)
+        SegmentPairs(numbered(50, 5), CLS, SEP, 24)
     with pytest.raises(ValueError, match="at least 11 tokens"):
-        SegmentPairs(stream(50, 50), CLS, SEP, 10)
+        SegmentPairs(numbered(50, 50), CLS, SEP, 10)

@@ -1,26 +1,11 @@
-"""Files to documents, documents to rows."""
+"""Files to documents."""
 
 import gzip
 import json
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from kerasllm.data.running_text import (
-    BEGINS,
-    CONTINUES,
-    SPECIAL,
-    RunningTextConfig,
-    TokenStream,
-    fingerprint,
-    pack,
-    read_documents,
-    tokenize,
-)
-from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
-from kerasllm.tokenizing.tokenizer import TokenizerConfig
+from kerasllm.data.running_text import RunningTextConfig, fingerprint, read_documents
 
 TEXT = """ = Cats =
 
@@ -96,42 +81,6 @@ def test_what_cannot_be_read(tmp_path, articles):
         RunningTextConfig(texts=())
     with pytest.raises(ValueError, match="`limit`"):
         RunningTextConfig(texts=(articles,), limit=1)
-
-
-def test_words_of_tokens():
-    tokenizer = train_bert_tokenizer(["and cats", "dogs birds"], TokenizerConfig(vocab_size=32))
-    stream = tokenize([["cats and dogs", "and birds"], ["and cats"]], tokenizer)
-    pieces = [tokenizer.id_to_token(number) for number in stream.ids]
-    assert tokenizer.decode(stream.ids[: stream.offsets[1]].tolist()) == "cats and dogs and birds"
-    assert tokenizer.decode(stream.ids[stream.offsets[1] :].tolist()) == "and cats"
-    assert [mark == CONTINUES for mark in stream.marks] == [piece.startswith("##") for piece in pieces]
-    assert 0 < (stream.marks == CONTINUES).sum() < len(pieces)
-    assert "[CLS]" not in pieces
-    assert (stream.ids.dtype, stream.offsets[0], stream.offsets[-1]) == (np.uint16, 0, len(pieces))
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 12), min_size=1, max_size=8), st.integers(3, 9))
-def test_rows_hold_the_stream_in_order(lengths, length):
-    offsets = np.cumsum([0, *lengths])
-    ids = np.arange(10, 10 + offsets[-1], dtype=np.uint16)
-    stream = TokenStream(ids, np.full(len(ids), BEGINS, np.uint8), offsets)
-    expected = []
-    for index, size in enumerate(lengths):
-        expected += [3] * (index > 0) + ids[offsets[index] : offsets[index] + size].tolist()
-    if len(expected) < length - 2:
-        with pytest.raises(ValueError, match="at least one row"):
-            pack(stream, 2, 3, length)
-        return
-    rows, marks = pack(stream, 2, 3, length)
-    assert rows.shape[1] == length
-    assert (rows[:, 0] == 2).all()
-    assert (rows[:, -1] == 3).all()
-    inner = rows[:, 1:-1].reshape(-1).tolist()
-    assert inner == expected[: len(inner)]
-    assert len(expected) - len(inner) < length - 2
-    assert ((rows == 2) | (rows == 3)).tolist() == (marks == SPECIAL).tolist()
-    assert rows.dtype == np.uint16
 
 
 def test_wikipedia(shared_data):
