@@ -12,9 +12,11 @@ from ..data.dialogues import DialogueConfig, load_dialogues
 from ..data.document_windows import Windows
 from ..data.plain_texts import PlainTextConfig, read_plain_texts
 from ..data.sources import DataConfig
+from ..data.token_stream import token_stream
 from ..metrics.perplexity import LabelledRow
 from ..run import from_settings
 from ..serving.generation.dialogue import ChatTemplate
+from ..serving.generation.dialogue_tokens import DialogueTokens
 from ..tokenizing.chat_samples import chat_sample, fitted
 
 
@@ -63,17 +65,17 @@ def _answers(
     found = data or from_settings(DialogueConfig, dict(config["data"]))
     end = config["head"]["ends"][-1]
     template = ChatTemplate(config["head"]["chat_template"], eos_token=end, bos_token=end)
+    tokens = DialogueTokens(template, tokenizer)
     rows = {}
     for name, split in load_dialogues(found).splits.items():
-        samples = fitted([chat_sample(each, template, tokenizer, ends) for each in split.dialogues], length)
+        samples = fitted([chat_sample(each, tokens, ends) for each in split.dialogues], length)
         rows[name] = [(ids[:-1], np.where(asked[1:], ids[1:], -1)) for ids, asked in samples]
     return found.source, rows
 
 
 def _windows(texts: list[str], tokenizer: Tokenizer, end: int, length: int) -> list[LabelledRow]:
     """The windows of training, cut where documents end: attention does not cross that."""
-    documents = [np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int32) for text in texts]
-    windows = Windows(documents, end, length)
+    windows = Windows(token_stream([[text] for text in texts], tokenizer, end), length)
     rows: list[LabelledRow] = []
     for index in range(len(windows)):
         ids, labels, segments = windows.row(index, 0.0)

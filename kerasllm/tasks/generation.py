@@ -13,7 +13,7 @@ import numpy as np
 from ..data.causal_rows import CausalRows
 from ..metrics.language import language_metrics
 from ..models.packed_model import packed_model, training_flops
-from ..models.writing import write_text
+from ..models.writing import write
 from .masking import masked_cross_entropy, token_losses
 from .task import Task
 
@@ -38,8 +38,7 @@ class GenerationTask(Task):
         max_length: int,
         sizes: Mapping[str, int],
         fingerprint: str,
-        prompts: Sequence[str] = (),
-        opening: int | None = None,
+        prompts: Mapping[str, list[int]] | None = None,
         ends: Sequence[int] = (),
         notes: Sequence[str] = (),
     ):
@@ -51,8 +50,7 @@ class GenerationTask(Task):
             max_length: Tokens of a row.
             sizes: Bytes of the text that is asked for, of every split.
             fingerprint: A digest of the data.
-            prompts: What samples go on after.
-            opening: The id that stands before a prompt.
+            prompts: What samples go on after: texts as they are shown, and their token ids.
             ends: Ids that end a text.
             notes: What reading the data did.
 
@@ -64,7 +62,7 @@ class GenerationTask(Task):
         self.examples = {name: len(found) for name, found in rows.items()}
         self.fingerprint, self.notes = fingerprint, tuple(notes)
         self._rows, self._decoder, self._sizes = rows, decoder, sizes
-        self._prompts, self._opening, self._ends = prompts, opening, frozenset(ends)
+        self._prompts, self._ends = dict(prompts or {}), frozenset(ends)
         self._scorer: tuple[Any, Any] = (None, None)
 
     def build(self) -> "keras.Model":
@@ -106,9 +104,10 @@ class GenerationTask(Task):
 
     def samples(self, model: "keras.Model") -> list[tuple[str, str]]:
         """What the model writes after each prompt, at temperature 0.8: prompt and text."""
-        options: dict[str, Any] = {"context": self.max_length, "ends": self._ends, "opening": self._opening}
+        options: dict[str, Any] = {"context": self.max_length, "ends": self._ends}
         options |= {"max_new_tokens": _SAMPLE_TOKENS, "temperature": _SAMPLE_TEMPERATURE}
-        return [(prompt, write_text(model, self.tokenizer, prompt, **options)) for prompt in self._prompts]
+        written = {prompt: write(model, ids, **options) for prompt, ids in self._prompts.items()}
+        return [(prompt, self.tokenizer.decode(ids, skip_special_tokens=True)) for prompt, ids in written.items()]
 
 
 _SAMPLE_TOKENS, _SAMPLE_TEMPERATURE = 60, 0.8

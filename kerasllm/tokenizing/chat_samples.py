@@ -6,7 +6,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..data.dialogues import Dialogue
-from ..serving.generation.dialogue import ChatTemplate
+from ..serving.generation.dialogue_tokens import DialogueTokens
 from .decoder_tokenizer import CHAT
 
 # ChatML, for tokenizers that have its tokens; it is what most published decoders write dialogues in.
@@ -28,29 +28,29 @@ def default_template(tokenizer: Tokenizer) -> str:
     return CHATML if all(tokenizer.token_to_id(token) is not None for token in CHAT) else PLAIN
 
 
-def chat_sample(dialogue: Dialogue, template: ChatTemplate, tokenizer: Tokenizer, ends: Collection[int]) -> Sample:
+def chat_sample(dialogue: Dialogue, tokens: DialogueTokens, ends: Collection[int]) -> Sample:
     """The tokens of a dialogue, those of its answers asked for, with the token that ends each.
 
     An answer is what a template adds after it was asked for one, so the prompt is tokenized as serving will.
 
     Args:
         dialogue: Messages, an answer last.
-        template: Writes them.
-        tokenizer: The decoder's own.
+        tokens: Writes and reads them, as serving will.
         ends: Ids that end an answer; what the template writes after one is not asked for.
 
     Returns:
         The sample.
 
     Raises:
-        ValueError: The template writes the beginning of a dialogue in another way once it goes on.
+        ValueError: The template writes the beginning of a dialogue in another way once it goes on, or cannot keep
+            messages from writing control tokens.
     """
     pieces: list[tuple[str, bool]] = []
     done = ""
     for index, message in enumerate(dialogue):
         if message["role"] == "assistant":
-            prompt = template.render(dialogue[:index], add_generation_prompt=True) if index else ""
-            whole = template.render(dialogue[: index + 1], add_generation_prompt=False)
+            prompt = tokens.write(dialogue[:index], add_generation_prompt=True) if index else ""
+            whole = tokens.write(dialogue[: index + 1], add_generation_prompt=False)
             if not (prompt.startswith(done) and whole.startswith(prompt)):
                 raise ValueError(
                     "A chat template must go on where the prompt for an answer ended. Received: one that writes "
@@ -60,7 +60,7 @@ def chat_sample(dialogue: Dialogue, template: ChatTemplate, tokenizer: Tokenizer
             done = whole
     ids, asked = [np.empty(0, np.int32)], [np.empty(0, bool)]
     for text, answer in pieces:
-        found = np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
+        found = np.array(tokens.encode(text), np.int32)
         ids.append(found)
         asked.append(_until_end(found, ends) if answer else np.zeros(len(found), bool))
     return np.concatenate(ids), np.concatenate(asked)

@@ -13,6 +13,7 @@ from ..models.decoder import Decoder, DecoderConfig
 from ..pretrained.generation_settings import read_generation_settings
 from ..run import Run, open_run
 from ..serving.generation.dialogue import ChatTemplate
+from ..serving.generation.dialogue_tokens import DialogueTokens
 from ..tasks.generation import GenerationTask
 from ..tokenizing.chat_samples import Sample, answer_bytes, chat_sample, default_template, fitted
 from ..tokenizing.decoder_tokenizer import CHAT, DecoderTokenizerConfig, make_decoder_tokenizer
@@ -122,9 +123,10 @@ def _task(
     end_of_text = head.ends[-1]
     assert head.chat_template is not None  # noqa: S101 (finetune_decoder has given one)
     template = ChatTemplate(head.chat_template, eos_token=end_of_text, bos_token=end_of_text)
+    tokens = DialogueTokens(template, tokenizer)
     ends: list[Any] = [tokenizer.token_to_id(token) for token in head.ends]  # they are there
     whole = {
-        name: [chat_sample(dialogue, template, tokenizer, ends) for dialogue in split.dialogues]
+        name: [chat_sample(dialogue, tokens, ends) for dialogue in split.dialogues]
         for name, split in dataset.splits.items()
     }
     samples = {name: fitted(found, length) for name, found in whole.items()}
@@ -135,13 +137,14 @@ def _task(
         for name, split in samples.items()
     }
     asked: Iterable[str] = rows.prompts or _first_questions(dataset)
+    questions = [[{"role": "user", "content": question}] for question in asked]
     return GenerationTask(
         found,
         decoder,
         max_length=length,
         sizes={name: answer_bytes(split, tokenizer) for name, split in samples.items()},
         fingerprint=dataset.fingerprint,
-        prompts=[template.render([{"role": "user", "content": question}]) for question in asked],
+        prompts={template.render(question): tokens.ids(question) for question in questions},
         ends=ends,
         notes=(*dataset.notes, *_cut(whole, length)),
     )

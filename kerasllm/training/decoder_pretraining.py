@@ -6,25 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from ..checks import check_least
 from ..data.causal_rows import CausalRows
 from ..data.document_windows import Windows
 from ..data.plain_texts import PlainTextConfig, read_plain_texts
+from ..data.token_stream import token_stream
 from ..models.decoder import Decoder, DecoderConfig
 from ..run import Run
 from ..tasks.generation import GenerationTask
 from ..tokenizing.decoder_tokenizer import END, DecoderTokenizerConfig, make_decoder_tokenizer
-from ..tokenizing.tokenizer import encode_all, pad_id
+from ..tokenizing.tokenizer import pad_id
 from .fitting import fit_task
 from .pretraining import RowConfig
 from .settings import TrainingConfig
 from .starting import check_out, start_decoder
 
 _ENDS = (END, "<|end_of_text|>", "</s>")  # what decoders call the token that ends a text
-_CHUNK = 4096  # pieces of text tokenized at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +111,10 @@ def _task(
 ) -> GenerationTask:
     """The windows of each split."""
     end: Any = decoder.tokenizer.token_to_id(end_token(decoder.tokenizer))  # it is there
+    encode = decoder.tokenizer.encode
     found = {
         name: CausalRows(
-            Windows([_ids(decoder.tokenizer, text) for text in texts], end, length),
+            Windows(token_stream([[text] for text in texts], decoder.tokenizer, end), length),
             batch_size=rows.batch_size,
             padding=pad_id(decoder.tokenizer),
             steps=rows.steps if name == "train" else None,
@@ -128,21 +128,9 @@ def _task(
         max_length=length,
         sizes={name: sum(len(_bytes(text)) for text in texts) for name, texts in documents.items()},
         fingerprint=_fingerprint(documents),
-        prompts=rows.prompts,
-        opening=end,
+        prompts={prompt: [end, *encode(prompt, add_special_tokens=False).ids] for prompt in rows.prompts},
         ends=(end,),
     )
-
-
-def _ids(tokenizer: Tokenizer, text: str) -> np.ndarray:
-    """The tokens of a document, int32; long ones are tokenized by the line, as pairs seldom cross its end."""
-    lines = text.splitlines(keepends=True)
-    pieces = [lines] if len(lines) < _CHUNK else [lines[at : at + _CHUNK] for at in range(0, len(lines), _CHUNK)]
-    ids = [np.empty(0, np.int32)]
-    for encoding in encode_all(tokenizer, ["".join(piece) for piece in pieces], None):
-        real = np.array(encoding.special_tokens_mask) == 0
-        ids.append(np.array(encoding.ids, np.int32)[real])
-    return np.concatenate(ids)
 
 
 def _bytes(text: str) -> bytes:

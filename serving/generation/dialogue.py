@@ -1,6 +1,7 @@
 """The prompt of a dialogue, as a chat template writes it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,8 @@ from ...extras import require
 
 # A template is a page or two.
 _LONGEST = 200_000
+# Templates write roles into the tokens that mark turns, <|{{ role }}|>, so a role is nothing but a name.
+_ROLE = re.compile(r"[\w .-]+")
 Message = Mapping[str, Any]
 
 
@@ -55,7 +58,7 @@ class ChatTemplate:
 
         Raises:
             TypeError: These are no messages.
-            ValueError: There are none, or the template refuses them.
+            ValueError: There are none, a role is no name, or the template refuses them.
         """
         check_messages(messages)
         try:
@@ -67,6 +70,13 @@ class ChatTemplate:
             )
         except self._error as error:
             raise ValueError(f"The chat template of this bundle refuses the messages: {error}.") from error
+
+    def frame(self) -> str:
+        """What it writes around a message, with the tokens that start and end a text."""
+        try:
+            return "".join([*self._tokens.values(), self.render([{"role": "user", "content": "x"}])])
+        except (TypeError, ValueError):  # it wants another dialogue
+            return "".join(self._tokens.values())
 
 
 def check_messages(messages: Any) -> None:
@@ -80,6 +90,11 @@ def check_messages(messages: Any) -> None:
             raise TypeError(
                 'A message must be {"role": "user", "content": "..."}. '
                 f"Received: {message if isinstance(message, str) else type(message).__name__!r} at position {number}."
+            )
+        if not _ROLE.fullmatch(message["role"]):
+            raise ValueError(
+                "A role must be a name, of letters, digits, spaces, dots, hyphens and underscores. "
+                f"Received: {message['role']!r:.60} at position {number}. Name system, user or assistant."
             )
 
 

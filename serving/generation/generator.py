@@ -18,6 +18,7 @@ from .continuation import Constraint, Continuation, Generation, Piece
 from .decoding import Decoding
 from .detokenizer import TokenText
 from .dialogue import ChatTemplate, Message
+from .dialogue_tokens import DialogueTokens
 from .graph import DecoderGraph, check_ids
 from .idle import IdleSessions
 from .options import GenerationOptions
@@ -59,7 +60,7 @@ class TextGenerator:
         self._add_start: bool = manifest.setting("add_bos", False)
         _check_tokens(graph, tokenizer, [*self.ends, *([] if self.start is None else [self.start])])
         self.chat_template = chat_template
-        self._template: ChatTemplate | None = None  # read when a dialogue first comes: only then Jinja is needed
+        self._dialogues: DialogueTokens | None = None  # made when a dialogue first comes: only then Jinja is needed
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._text = TokenText(tokenizer)
@@ -73,7 +74,9 @@ class TextGenerator:
         """Writes what comes after a prompt, or after each of several.
 
         Args:
-            prompt: A text, or its token ids, or a list of either. With token ids nothing is put before them.
+            prompt: A text, or its token ids, or a list of either. With token ids nothing is put before them. Special
+                tokens that a text spells out are those tokens, as with Hugging Face; what strangers write belongs in
+                the messages of `chat`, where it is but text.
             options: How; `changes` are fields of it.
             batch_size: Most texts that are written together.
             **changes: Fields of `GenerationOptions`, such as max_new_tokens, do_sample or stop.
@@ -127,7 +130,8 @@ class TextGenerator:
         """Writes the next message of a dialogue.
 
         Args:
-            messages: {"role", "content"} each, as the chat template of the bundle has them.
+            messages: {"role", "content"} each, as the chat template of the bundle has them. Special tokens that a
+                content spells out are read as text.
             options: How; `changes` are fields of it. Keys and values of the dialogue are kept for its next message
                 unless prompt_cache says otherwise.
             **changes: Fields of `GenerationOptions`.
@@ -156,14 +160,14 @@ class TextGenerator:
 
         Raises:
             TypeError: These are no messages.
-            ValueError: The bundle has no chat template, or it refuses the messages.
+            ValueError: The bundle has no chat template, or it refuses the messages, or cannot keep them from writing
+                control tokens.
         """
         if self.chat_template is None:
             raise ValueError("This bundle has no chat template. Received: a dialogue. Give a prompt to generate.")
-        if self._template is None:
-            self._template = self._read_template(self.chat_template)
-        text = self._template.render(messages, add_generation_prompt=add_generation_prompt)
-        return self.tokenizer.encode(check_text(text, "A dialogue"), add_special_tokens=False).ids
+        if self._dialogues is None:
+            self._dialogues = DialogueTokens(self._read_template(self.chat_template), self.tokenizer)
+        return self._dialogues.ids(messages, add_generation_prompt=add_generation_prompt)
 
     def logits(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Logits after every token of a text: float32 [tokens, vocabulary]."""
@@ -173,7 +177,7 @@ class TextGenerator:
         """The token ids of a prompt, with the token that starts a text where the model was trained with it.
 
         Args:
-            prompt: A text or token ids, which stay as they are.
+            prompt: A text, whose special tokens are read as such, or token ids, which stay as they are.
 
         Raises:
             TypeError: It is neither.

@@ -22,7 +22,7 @@ MAX_TOKENS = 16  # OpenAI's default
 
 
 class CompletionRequest(Sampling):
-    """A prompt is a text, or its token ids; there may be several."""
+    """A prompt is a text, or its token ids; there may be several. Special tokens that a text spells out are such."""
 
     prompt: str | list[_Token] | list[str] | list[list[_Token]]
     max_tokens: int | None = Field(None, ge=1, lt=2**31)
