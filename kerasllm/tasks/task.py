@@ -64,7 +64,7 @@ class Task(ABC):
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterable[Any]:
-        """Training batches from an epoch on, without end, as `kerasllm.data.pipeline` gives them to `fit`: the same epoch
+        """Training batches from an epoch on, without end, as `kerasllm.data.pipeline` makes them: the same epoch
         always has the same ones.
 
         Args:

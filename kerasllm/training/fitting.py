@@ -22,7 +22,7 @@ from .run_folder import continue_run, settings_of, start_run
 from .settings import TrainingConfig
 from .starting import check_out
 from .tuning import TuningConfig
-from .utilisation import peak_flops
+from .utilisation import utilisation
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -75,9 +75,12 @@ def fit_task(
 
 def _fit(run: Run, task: Task, training: TrainingConfig, tuning: TuningConfig) -> None:
     """Fits epoch after epoch, from the last checkpoint if there is one, until the last or no better one comes."""
+    from .precision import precision_note
     from .trainer import Trainer
 
     trainer = Trainer(task, training, tuning)
+    if note := precision_note(mixed=training.mixed_precision, half=trainer.half):
+        say(note)
     checkpoint = latest_checkpoint(run.path / "checkpoints")
     history: list[Row] = checkpoint.progress["history"] if checkpoint else []
     if checkpoint:
@@ -124,7 +127,9 @@ def _epoch(trainer: "Trainer", epoch: int, task: Task) -> Row:
         "tokens_per_second": round(task.tokens() / seconds),
     }
     if (flops := task.token_flops()) is not None:
-        row["flop_utilisation"] = flops * task.tokens() / seconds / peak_flops()
+        row["flop_utilisation"] = utilisation(
+            flops * task.tokens() / seconds, trainer.half or "float32", trainer.replicas
+        )
     show_row(row)
     for prompt, text in task.samples(trainer.portable):
         say(f"  {prompt!r}: {text!r}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..atomic import replace_file
 from ..console import console
+from ..extras import require
 
 # "epoch" (from 1), "train_loss", "validation_loss", the task's score on the validation split such as
 # "validation_accuracy", "learning_rate" (at the epoch's end), "tokens_per_second" (of training, padding not counted),
@@ -50,8 +51,7 @@ def read_history(path: Path) -> list[Row]:
 
 def log_row(folder: Path, row: Row) -> None:
     """Appends the row to a TensorBoard log, with TensorFlow alone."""
-    import tensorflow as tf
-
+    tf = require("train", "tensorflow")
     scalar = tf.compat.v1.SummaryMetadata()
     scalar.plugin_data.plugin_name = "scalars"
     with tf.summary.create_file_writer(str(folder)).as_default():

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 # Weights that shift or scale; pulling them towards zero only does harm.
 _NEVER_DECAYED = ("bias", "beta", "gamma", "scale")
@@ -38,13 +37,17 @@ class AdamW(keras.optimizers.Adam):
             factors: What the learning rate of each variable is multiplied by.
             weight_decay: Share of a variable that is taken away, times its learning rate, every step; biases and the
                 shifts and scales of normalization stay.
-            compiled: Compile the step (XLA). Not for several devices.
+            compiled: Compile the step (XLA): for TensorFlow with one device.
             options: As `keras.optimizers.Adam` takes them.
         """
         super().__init__(learning_rate, **options)
         self._factors = tuple(factors)
         self._decays = tuple(0.0 if variable.name in _NEVER_DECAYED else weight_decay for variable in variables)
-        self._compiled = tf.function(self._apply, jit_compile=True, autograph=False) if compiled else None
+        self._compiled: Any = None
+        if compiled:
+            import tensorflow as tf
+
+            self._compiled = tf.function(self._apply, jit_compile=True, autograph=False)
         self.build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -60,6 +63,8 @@ class AdamW(keras.optimizers.Adam):
         if self._compiled is None:
             super().apply(grads, trainable_variables)
             return
+        import tensorflow as tf
+
         # An embedding's gradient has as many rows as the batch has tokens, another number each time.
         self._compiled([None if gradient is None else tf.convert_to_tensor(gradient) for gradient in grads])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import __version__
 from ..atomic import new_folder
+from ..extras import require
 from ..run import RUN_FORMAT, Run, check_format, to_settings
 from ..tasks.task import Task
 from ..tokenizing.tokenizer import save_tokenizer
@@ -21,7 +22,8 @@ _HALF_WRITTEN = (".model.keras.*", ".history.csv.*", ".curves.png.*", ".metrics.
 
 def settings_of(task: Task, sections: Mapping[str, Any]) -> dict[str, Any]:
     """The content of config.json."""
-    producer = {name: version(name) for name in ("keras", "tensorflow", "tokenizers", "numpy")}
+    backend = require("train", "keras").backend.backend()
+    producer = {name: version(name) for name in ("keras", backend, "tokenizers", "numpy")}
     return {
         "format": RUN_FORMAT,
         "producer": {"kerasllm": __version__, "python": platform.python_version(), **producer},

@@ -37,9 +37,11 @@ class TrainingConfig:
     balance_classes: bool = False
     """Weigh the examples so that every class counts the same, however rare it is."""
     mixed_precision: bool = False
-    """Compute in half precision where the device is made for it (GPUs); elsewhere it changes nothing."""
+    """Compute in half precision where the device is made for it: bfloat16 on GPUs of CUDA compute capability 8.0 or
+    more and on TPUs, float16 with scaled gradients on those of 7.0 or more; elsewhere it changes nothing."""
     deterministic: bool = True
-    """The same seed gives the same weights (off: a little faster on some devices)."""
+    """The same seed gives the same weights (off: faster on GPUs; JAX on GPUs asks for
+    XLA_FLAGS=--xla_gpu_deterministic_ops=true instead)."""
     tensorboard: bool = False
     """Write the history for TensorBoard too."""
     seed: int = 0

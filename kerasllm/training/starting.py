@@ -12,13 +12,24 @@ from ..tokenizing.tokenizer import load_tokenizer
 
 
 def check_out(out: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuses a folder that holds something, before any work is done for it; and a machine without TensorFlow."""
-    require("train", "tensorflow")
+    """Refuses a folder that holds something, before any work is done for it; and a machine that cannot train."""
+    _check_backend()
     if not (resume or overwrite) and Path(out).is_dir() and any(Path(out).iterdir()):
         raise FileExistsError(
             f"A new run needs a new or empty folder. Received: {out}. Name another one, or go on with --resume, "
             "or replace it with --overwrite."
         )
+
+
+def _check_backend() -> None:
+    """Keras must be there, and what it computes with."""
+    try:
+        require("train", "keras")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "Training needs the backend of Keras that KERAS_BACKEND names (tensorflow, jax or torch; default: "
+            f"tensorflow). Received: one without the package {error.name!r}. Install it, or name another backend."
+        ) from error
 
 
 def start_tokenizer(out: Path, make: Callable[[], Tokenizer], *, resume: bool) -> Tokenizer:

@@ -1,29 +1,28 @@
-"""A model in training: Keras's `fit`, one epoch a call, on whatever devices are there.
-
-Reached only from training.py, when TensorFlow is known to be installed.
-"""
+"""A model in training: Keras's `fit`, one epoch a call, on whatever backend and devices are there."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..atomic import replace_file
 from ..console import console
 from ..models.lora import merged_weights
 from ..tasks.task import Task
+from . import devices
 from .checkpoints import assign, values_of
 from .errors import TrainingError, not_finite
 from .optimizers import AdamW
+from .precision import half_precision, precision
 from .schedules import learning_rate
 from .settings import TrainingConfig
 from .tuning import TuningConfig, learning_rate_factors, prepare
+
+_EVERY = 10  # steps between two looks at the loss on a GPU: to look at it is to wait for it
 
 
 class Trainer:
@@ -31,6 +30,8 @@ class Trainer:
 
     Attributes:
         portable: The saved one, as it was after the last epoch.
+        half: The 16-bit type that the compiled one computes in; None: float32.
+        replicas: Devices that train together.
     """
 
     def __init__(self, task: Task, config: TrainingConfig, tuning: TuningConfig):
@@ -42,24 +43,22 @@ class Trainer:
             tuning: Which of their weights move, and how far.
         """
         keras.utils.set_random_seed(config.seed)
-        # What XLA compiles for a CPU is deterministic by itself, and would not be compiled at all with this.
-        compiled = task.fixed_shapes and not tf.config.list_physical_devices("GPU")
-        if config.deterministic and keras.backend.backend() == "tensorflow" and not compiled:
-            tf.config.experimental.enable_op_determinism()
+        if config.deterministic:
+            devices.make_deterministic(fixed_shapes=task.fixed_shapes)
         self._steps, self._config = task.steps(), config
+        self.half, self.replicas = half_precision() if config.mixed_precision else None, devices.replicas()
         self.portable = task.build()
-        with strategy().scope():
-            with _precision(config.mixed_precision):
+        with devices.scope():
+            with precision(self.half):
                 model = task.build()
                 prepare(model, tuning)
                 self._model = task.training_model(model)
             factors = learning_rate_factors(model, tuning.layer_decay)
-            optimizer = _optimizer(self._model.trainable_variables, factors, config, self._steps)
-            # Where batches are of many lengths, XLA would compile each of them anew.
-            self._model.compile(optimizer, task.loss(), jit_compile="auto" if task.fixed_shapes else False)
+            optimizer = _optimizer(self._model.trainable_variables, factors, config, self._steps, self.replicas)
+            self._model.compile(optimizer, task.loss(), jit_compile=_compiled(task))
             self._model.optimizer.build(self._model.trainable_variables)
 
-    def epoch(self, number: int, examples: tf.data.Dataset) -> float:
+    def epoch(self, number: int, examples: Iterable[Any]) -> float:
         """Fits an epoch and brings `portable` up to date.
 
         Args:
@@ -75,8 +74,9 @@ class Trainer:
         raw = _Weights()
         with _progress() as bar:
             watch = _Watch(bar, number, self._config.epochs, self._steps)
+            callbacks = _Sampled([watch, raw], self._model, self._steps)
             options: dict[str, Any] = {"initial_epoch": number, "epochs": number + 1, "steps_per_epoch": self._steps}
-            history = self._model.fit(examples, callbacks=[watch, raw], shuffle=False, verbose=0, **options)
+            history = self._model.fit(examples, callbacks=callbacks, shuffle=False, verbose=0, **options)
         weights, loss = merged_weights(self._model), float(history.history["loss"][-1])
         if not all(np.isfinite(weight).all() for weight in weights):  # broken after the last loss was taken
             raise TrainingError(not_finite(loss, number, "its last step"))
@@ -106,14 +106,16 @@ class Trainer:
         return [*self._model.variables, *self._model.optimizer.variables]
 
 
-def strategy() -> tf.distribute.Strategy:
-    """Every GPU together, or, without one, every logical CPU; the default strategy where there is only one device."""
-    if keras.backend.backend() != "tensorflow":  # others have their own ways to more devices
-        return tf.distribute.get_strategy()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if len(devices) == 1:
-        return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+class _Sampled(keras.callbacks.CallbackList):
+    """Callbacks that hear of every step on a CPU, elsewhere of every tenth and the last."""
+
+    def __init__(self, callbacks: list[keras.callbacks.Callback], model: keras.Model, steps: int):
+        super().__init__(callbacks, add_history=True, model=model)
+        self._every, self._steps = _EVERY if devices.gpus() or devices.on_tpu() else 1, steps
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if (batch + 1) % self._every == 0 or batch + 1 == self._steps:
+            super().on_train_batch_end(batch, logs)
 
 
 class _Watch(keras.callbacks.Callback):
@@ -146,7 +148,7 @@ def _progress() -> Progress:
 
 
 def _optimizer(
-    variables: Sequence[Any], factors: Sequence[float], config: TrainingConfig, steps: int
+    variables: Sequence[Any], factors: Sequence[float], config: TrainingConfig, steps: int, replicas: int
 ) -> keras.optimizers.Optimizer:
     rate = learning_rate(
         config.schedule, config.learning_rate, steps * config.epochs, warmup=config.warmup, drops=config.drops
@@ -161,19 +163,11 @@ def _optimizer(
         variables,
         factors=factors,
         weight_decay=config.weight_decay if config.optimizer == "adamw" else 0.0,
-        compiled=keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy(),
+        compiled=keras.backend.backend() == "tensorflow" and replicas == 1,
         **options,
     )
 
 
-@contextmanager
-def _precision(mixed: bool) -> Iterator[None]:
-    """Layers made inside compute in half precision if it is asked for and every GPU has the units for it."""
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
-    able = bool(details) and all(detail.get("compute_capability", (0, 0)) >= (7, 0) for detail in details)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16" if mixed and able else before)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
+def _compiled(task: Task) -> Any:
+    """Whether XLA compiles the step: on JAX always; where batches are of many lengths, TensorFlow is faster without."""
+    return "auto" if task.fixed_shapes or keras.backend.backend() == "jax" else False

@@ -5,9 +5,11 @@ import tensorflow as tf
 
 from kerasllm.models.classifier import ClassifierConfig, build_classifier
 from kerasllm.tasks.task import Task
+from kerasllm.training import devices
+from kerasllm.training import trainer as fitting
 from kerasllm.training.errors import TrainingError
 from kerasllm.training.settings import TrainingConfig
-from kerasllm.training.trainer import Trainer, strategy
+from kerasllm.training.trainer import Trainer
 from kerasllm.training.tuning import TuningConfig
 
 from ..tiny_encoder import tiny_batches, tiny_classifier
@@ -80,7 +82,7 @@ def test_half_precision_where_the_device_has_it_and_never_in_the_saved_model(mon
     assert trainer(mixed_precision=True)._model.layers[-2].compute_dtype == "float32"  # a CPU
     gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [gpu])
-    for capability, expected in (((6, 1), "float32"), ((7, 5), "float16")):
+    for capability, expected in (((6, 1), "float32"), ((7, 5), "float16"), ((8, 0), "bfloat16")):
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {"compute_capability": capability})  # noqa: B023
         fit = trainer(mixed_precision=True, average=0.9)
         assert fit._model.get_layer("mlp_0").compute_dtype == expected
@@ -127,5 +129,19 @@ def test_weights_that_the_last_step_broke_are_not_taken():
     assert all(np.isfinite(weight).all() for weight in fit.portable.get_weights())
 
 
-def test_one_device_needs_no_strategy():
-    assert strategy() is tf.distribute.get_strategy()
+def test_on_a_gpu_only_some_steps_are_looked_at_and_a_broken_loss_still_ends_the_epoch(monkeypatch):
+    seen = []
+    monkeypatch.setattr(fitting._Watch, "on_train_batch_end", lambda self, batch, logs: seen.append(batch))
+    trainer().epoch(0, examples())
+    assert seen == [0, 1, 2, 3]
+    monkeypatch.setattr(fitting.devices, "gpus", lambda: [devices.Gpu("a GPU", (9, 0))])
+    monkeypatch.setattr(fitting, "_EVERY", 3)
+    fit = trainer()
+    fit.epoch(0, examples())
+    assert seen == [0, 1, 2, 3, 2, 3]
+    monkeypatch.undo()
+    monkeypatch.setattr(fitting.devices, "gpus", lambda: [devices.Gpu("a GPU", (9, 0))])
+    fit = trainer(learning_rate=1e39, clip_norm=None)
+    fit._steps = 40
+    with pytest.raises(TrainingError, match="step 10"):
+        fit.epoch(0, examples())

@@ -48,6 +48,7 @@ def main() -> None:
     words = parser.parse_args()
     import tensorflow as tf
 
+    from kerasllm.training import devices
     from kerasllm.training import trainer as fitting
 
     if words.devices > 1:
@@ -63,7 +64,7 @@ def main() -> None:
 
         fitting._Watch.on_train_batch_end = die
     run_job(words.data, words.out, words.encoder)
-    print(type(fitting.strategy()).__name__)
+    print(type(devices.strategy()).__name__)
 
 
 if __name__ == "__main__":
