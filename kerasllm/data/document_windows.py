@@ -1,27 +1,22 @@
 """Rows cut from running text, one after the other: the tokens of documents, whose borders attention does not cross."""
 
-from collections.abc import Sequence
-
 import numpy as np
+
+from .token_stream import TokenStream
 
 
 class Windows:
     """Contiguous windows of documents, each opened by the end-of-text token, which so also ends the one before."""
 
-    def __init__(self, documents: Sequence[np.ndarray], end: int, length: int):
-        """Joins the documents.
+    def __init__(self, stream: TokenStream, length: int):
+        """Counts the windows.
 
         Args:
-            documents: The ids of each.
-            end: The id of the end-of-text token.
+            stream: The documents' tokens, the end-of-text token between them.
             length: Tokens of a row.
         """
-        parts = [part for ids in documents for part in (np.array([end], np.int32), ids)]
-        self._ids = np.concatenate([*parts, np.array([end], np.int32)]).astype(np.int32)
-        starts = np.cumsum([0, *(len(ids) + 1 for ids in documents)])
-        self._opens = np.zeros(len(self._ids), np.int32)
-        self._opens[starts] = 1
-        self.length, self.tokens = length, len(self._ids) - 1
+        self._stream = stream
+        self.length, self.tokens = length, len(stream.ids) - 1
 
     def __len__(self) -> int:
         return -(-self.tokens // self.length)
@@ -31,5 +26,12 @@ class Windows:
         start = index * self.length - round(shift * (self.length - 1))
         stop = min(start + self.length, self.tokens)
         start = max(start, 0)
-        segments = 1 + np.cumsum(self._opens[start:stop], dtype=np.int32)
-        return self._ids[start:stop], self._ids[start + 1 : stop + 1], segments
+        ids = np.array(self._stream.ids[start : stop + 1], np.int32)
+        return ids[:-1], ids[1:], self._segments(start, stop)
+
+    def _segments(self, start: int, stop: int) -> np.ndarray:
+        """From 1, one more at each place where a document opens: int32 [stop - start]."""
+        first, last = np.searchsorted(self._stream.starts, [start, stop])
+        opens = np.zeros(stop - start, np.int32)
+        opens[self._stream.starts[first:last] - start] = 1
+        return 1 + np.cumsum(opens, dtype=np.int32)

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from kerasllm.data.causal_rows import CausalRows, Packed, positions
 from kerasllm.data.document_windows import Windows
 
+from .streams import stream
+
 END = 0
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=8)
 
@@ -47,7 +49,7 @@ def test_positions_begin_anew():
 
 
 def test_batches_have_one_shape_and_go_on_where_an_epoch_ended():
-    rows = CausalRows(Windows(documents([9, 9, 9]), END, 4), batch_size=3, padding=END, seed=1)
+    rows = CausalRows(Windows(stream(documents([9, 9, 9]), END), 4), batch_size=3, padding=END, seed=1)
     assert (len(rows), rows.steps) == (8, 3)
     whole = [(inputs["token_ids"].numpy(), labels.numpy()) for inputs, labels in rows.training(0).take(6)]
     assert {ids.shape for ids, _ in whole} == {(3, 4)}
