@@ -35,17 +35,20 @@ def array_cache(
     return {path.stem: np.load(path, mmap_mode="r") for path in _arrays(entry)}
 
 
-def write_chunks(folder: Path, dtypes: Mapping[str, DTypeLike], chunks: Iterable[Mapping[str, np.ndarray]]) -> None:
+def write_chunks(
+    folder: Path, dtypes: Mapping[str, DTypeLike], chunks: Iterable[Mapping[str, np.ndarray]], *, prefix: str = ""
+) -> None:
     """Writes arrays of one axis side by side, a chunk at a time: no more than a chunk is ever in memory.
 
     Args:
         folder: Where the files go.
         dtypes: What each array is kept as; its file is its name with ".npy".
         chunks: The next values of each array, any number of them.
+        prefix: What the files' names begin with.
     """
     lengths = dict.fromkeys(dtypes, 0)
     with ExitStack() as stack:
-        files = {name: stack.enter_context((folder / f"{name}.npy").open("wb")) for name in dtypes}
+        files = {name: stack.enter_context((folder / f"{prefix}{name}.npy").open("wb")) for name in dtypes}
         for name, file in files.items():
             _write_header(file, dtypes[name], 0)
         for chunk in chunks:

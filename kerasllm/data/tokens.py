@@ -1,17 +1,16 @@
 """Token arrays on disk: each text is tokenized once, then only read."""
 
-import hashlib
-import json
-import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 from tokenizers import Tokenizer
 
-from ..atomic import new_folder
-from ..tokenizing.tokenizer import encode, encode_pairs, pad_id, tokenizer_json, vocab_size
+from ..tokenizing.tokenizer import encode, encode_pairs, id_dtype, pad_id, tokenizer_json
+from .array_cache import array_cache, write_chunks
 from .dataset import Split, TextDataset
 
 _FORMAT = 1  # goes into the key: raise it when the files' meaning changes
@@ -69,92 +68,50 @@ def token_cache(
         dataset: The texts and labels.
         tokenizer: What makes tokens of them.
         max_length: Most tokens a text.
-        folder: Where the cache lies; by default `kerasllm/tokens` in $XDG_CACHE_HOME, or in ~/.cache.
+        folder: Where the cache lies, see `array_cache`.
         segments: Give the splits their `types`, for a model that tells a first text from a second one.
 
     Returns:
         A `TokenSplit` for every split of the dataset.
     """
-    entry = (folder or _default_folder()) / _key(dataset, tokenizer, max_length)
-    if not _is_whole(entry, dataset):
-        with new_folder(entry, overwrite=True) as new:
-            for name, split in dataset.splits.items():
-                _write(new, name, split, tokenizer, max_length)
-            _checksums(new).write_text(json.dumps(_digests(new)))
+    key = (_FORMAT, dataset.fingerprint, tokenizer_json(tokenizer), max_length)
+    arrays = array_cache(key, lambda entry: _write(entry, dataset, tokenizer, max_length), folder)
     padding = pad_id(tokenizer)
     return {
         name: TokenSplit(
-            _read(entry, name, "ids"),
-            np.load(_file(entry, name, "offsets")),
+            arrays[f"{name}.ids"],
+            np.array(arrays[f"{name}.offsets"]),
             split.labels,
             padding,
-            _types(entry, name, split) if segments else None,
+            _types(arrays, name) if segments else None,
         )
         for name, split in dataset.splits.items()
     }
 
 
-def _write(folder: Path, name: str, split: Split, tokenizer: Tokenizer, max_length: int) -> None:
-    dtype = np.uint16 if vocab_size(tokenizer) <= 2**16 else np.int32
-    lengths, ids, types = [], [np.empty(0, dtype)], [np.empty(0, np.uint8)]
+def _write(folder: Path, dataset: TextDataset, tokenizer: Tokenizer, max_length: int) -> None:
+    for name, split in dataset.splits.items():
+        dtypes: dict[str, DTypeLike] = {"ids": id_dtype(tokenizer), "offsets": np.int64}
+        dtypes |= {} if split.pairs is None else {"types": np.uint8}
+        write_chunks(folder, dtypes, _chunks(split, tokenizer, max_length), prefix=f"{name}.")
+
+
+def _chunks(split: Split, tokenizer: Tokenizer, max_length: int) -> Iterator[dict[str, np.ndarray]]:
+    """What `TokenSplit` holds of a split's texts, some texts at a time."""
+    place = np.zeros(1, np.int64)
+    yield {"offsets": place}
     for start in range(0, len(split), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
+        rows = slice(start, start + _CHUNK)
         if split.pairs is None:
-            encoded = encode(tokenizer, split.texts[chunk], max_length)
+            ids, types = encode(tokenizer, split.texts[rows], max_length), []
         else:
-            rows = encode_pairs(tokenizer, split.texts[chunk], split.pairs[chunk], max_length)
-            encoded = [row for row, _ in rows]
-            types.append(np.concatenate([segments for _, segments in rows]).astype(np.uint8))
-        lengths += [len(row) for row in encoded]
-        ids.append(np.concatenate(encoded).astype(dtype))
-    np.save(_file(folder, name, "ids"), np.concatenate(ids))
-    np.save(_file(folder, name, "offsets"), np.cumsum([0, *lengths], dtype=np.int64))
-    if split.pairs is not None:
-        np.save(_file(folder, name, "types"), np.concatenate(types))
+            ids, types = zip(*encode_pairs(tokenizer, split.texts[rows], split.pairs[rows], max_length), strict=True)
+        offsets = place + np.cumsum([len(row) for row in ids])
+        place = offsets[-1:]
+        yield {"ids": np.concatenate(ids), "offsets": offsets} | ({"types": np.concatenate(types)} if types else {})
 
 
-def _is_whole(entry: Path, dataset: TextDataset) -> bool:
-    """Whether every file of the entry is there with the checksum that it was written with."""
-    try:
-        expected = json.loads(_checksums(entry).read_bytes())
-        files = sum(2 if split.pairs is None else 3 for split in dataset.splits.values())
-        return expected == _digests(entry) and len(expected) == files
-    except (OSError, ValueError):
-        return False
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    digests = {}
-    for path in sorted(folder.glob("*.npy")):
-        with path.open("rb") as file:
-            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
-
-
-def _key(dataset: TextDataset, tokenizer: Tokenizer, max_length: int) -> str:
-    parts = (_FORMAT, dataset.fingerprint, tokenizer_json(tokenizer), max_length)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def _file(entry: Path, name: str, part: str) -> Path:
-    return entry / f"{name}.{part}.npy"
-
-
-def _types(entry: Path, name: str, split: Split) -> np.ndarray:
+def _types(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     """The segments of a split's tokens, uint8 [tokens]; all zeros, in no memory, where there is one text each."""
-    if split.pairs is not None:
-        return _read(entry, name, "types")
-    return np.broadcast_to(np.uint8(0), _read(entry, name, "ids").shape)
-
-
-def _read(entry: Path, name: str, part: str) -> np.ndarray:
-    return np.load(_file(entry, name, part), mmap_mode="r")
-
-
-def _checksums(entry: Path) -> Path:
-    return entry / "sha256.json"
-
-
-def _default_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "kerasllm" / "tokens"
+    found = arrays.get(f"{name}.types")
+    return np.broadcast_to(np.uint8(0), arrays[f"{name}.ids"].shape) if found is None else found

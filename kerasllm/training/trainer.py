@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
 from ..atomic import replace_file
-from ..console import console
 from ..models.lora import merged_weights
+from ..progress import progress_bar
 from ..tasks.task import Task
 from . import devices
 from .checkpoints import assign, values_of
@@ -72,7 +72,7 @@ class Trainer:
             TrainingError: The loss or a weight is not finite any more.
         """
         raw = _Weights()
-        with _progress() as bar:
+        with progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[loss]}")) as bar:
             watch = _Watch(bar, number, self._config.epochs, self._steps)
             callbacks = _Sampled([watch, raw], self._model, self._steps)
             options: dict[str, Any] = {"initial_epoch": number, "epochs": number + 1, "steps_per_epoch": self._steps}
@@ -140,11 +140,6 @@ class _Weights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.values = self.model.get_weights()
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
 
 
 def _optimizer(

@@ -76,10 +76,10 @@ def test_chunks_make_the_arrays_that_one_write_makes(tmp_path_factory, first, se
     folder = tmp_path_factory.mktemp("chunks")
     chunks = [{"a": np.array(values, np.int64)} for values in first]
     chunks += [{"a": np.array(values, np.int64), "b": np.array(values, np.int64)} for values in second]
-    write_chunks(folder, {"a": np.uint16, "b": np.int64}, chunks)
+    write_chunks(folder, {"a": np.uint16, "b": np.int64}, chunks, prefix="train.")
     expected = {"a": list(chain(*first, *second)), "b": list(chain(*second))}
     for name, dtype in (("a", np.uint16), ("b", np.int64)):
-        found = np.load(folder / f"{name}.npy")
+        found = np.load(folder / f"train.{name}.npy")
         assert (found.dtype, found.tolist()) == (dtype, expected[name])
 
 
