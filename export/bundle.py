@@ -18,6 +18,7 @@ from .compiler import functional_graph, lower_model
 from .configs import model_config, sentence_files
 from .forms import TaskForm, form_of
 from .freeing import free_sizes
+from .graph_file import INLINE_LIMIT, announce_data, remove_graph, write_graph
 from .head import expose_logits
 from .interface import ROLES
 from .manifest import as_json, new_manifest, write_manifest
@@ -62,6 +63,7 @@ def export_bundle(
     validation: Any = None,
     max_drop: float = 0.005,
     ort_format: bool = False,
+    inline_limit: int = INLINE_LIMIT,
     overwrite: bool = False,
     provenance: Mapping[str, Any] | None = None,
     on_step: Callable[[str], object] = lambda step: None,
@@ -97,6 +99,8 @@ def export_bundle(
         max_drop: Most that a variant may lose of the metric, 0 to 1; for text-generation, by which share perplexity
             may rise, for int4 ten times as much.
         ort_format: Also write each graph as an .ort file, and the operators of all: see `ort_format.write_ort_files`.
+        inline_limit: Most bytes of weights that a graph's file holds itself; more lie beside it, in a file that
+            onnxruntime maps into memory. The default is what the format can hold.
         overwrite: Replace a bundle that is there.
         provenance: Where the model came from, for the manifest.
         on_step: Told the name of each step as it begins.
@@ -126,6 +130,7 @@ def export_bundle(
             validation=validation,
             max_drop=max_drop,
             ort_format=ort_format,
+            inline_limit=inline_limit,
             overwrite=overwrite,
             provenance=provenance,
             on_step=on_step,
@@ -150,24 +155,26 @@ def export_bundle(
     with new_folder(Path(out), overwrite=overwrite) as folder:
         on_step("writing")
         _write_files(folder, companions)
-        records: dict[str, dict[str, Any]] = {"fp32": _write_graph(folder, "fp32", lowered)}
+        records: dict[str, dict[str, Any]] = {"fp32": _write_graph(folder, "fp32", lowered, inline_limit)}
         if "int8" in variants:
-            records["int8"] = _write_quantized(folder, "int8", lowered)
+            records["int8"] = _write_quantized(folder, "int8", lowered, inline_limit)
         if "static" in variants:
             write_manifest(folder, manifest, records)
             feeds = calibration_feeds(folder, signature, validation)
-            records["static"] = _write_quantized(folder, "static", lowered, calibration=feeds)
+            records["static"] = _write_quantized(folder, "static", lowered, inline_limit, calibration=feeds)
         if "portable" in variants:
-            records["portable"] = _write_graph(folder, "portable", _lowered(model, signature, labels, portable=True))
+            graph = _lowered(model, signature, labels, portable=True)
+            records["portable"] = _write_graph(folder, "portable", graph, inline_limit)
         write_manifest(folder, manifest, records)
         on_step("verifying")
         for name, measured in measure_variants(model, folder, signature, list(records), validation).items():
             records[name] |= measured
             check_drop(name, records[name], records["fp32"], max_drop)
         if "fp32" not in variants:
-            (folder / FILES["fp32"]).unlink()  # it was there to compare with
+            remove_graph(folder, FILES["fp32"])  # it was there to compare with
         if ort_format:
             write_ort_files(folder, [FILES[name] for name in variants])
+        announce_data(folder, [FILES[name] for name in variants])
         write_manifest(folder, manifest, {name: records[name] for name in variants})
         (folder / "README.md").write_text(model_card(manifest, Path(out).name), encoding="utf-8")
     return manifest
@@ -189,17 +196,19 @@ def _check_request(task: str, variants: Sequence[str], labels: Sequence[str], va
         raise ValueError(f"A {task} model has no labels. Received: {list(labels)}. Leave them out.")
 
 
-def _write_graph(folder: Path, variant: str, graph: ir.Model) -> dict[str, Any]:
+def _write_graph(folder: Path, variant: str, graph: ir.Model, inline_limit: int) -> dict[str, Any]:
     """Writes a variant's graph; returns what the manifest says of it before it is measured."""
-    _write_files(folder, {FILES[variant]: ir.to_proto(graph).SerializeToString()})
+    write_graph(graph, folder, FILES[variant], inline_limit)
     recurrent = bool({node.op_type for node in graph.graph} & _RECURRENT)
     return {"file": FILES[variant], "prepack": _prepack(graph), "batch_tokens": None if recurrent else _BATCH_TOKENS}
 
 
-def _write_quantized(folder: Path, variant: str, lowered: ir.Model, **options: Any) -> dict[str, Any]:
+def _write_quantized(
+    folder: Path, variant: str, lowered: ir.Model, inline_limit: int, **options: Any
+) -> dict[str, Any]:
     quantized, covered = quantize(lowered, **options)
     # Its weights are rounded so that products are exact on every CPU: serving need not guard them.
-    return {**_write_graph(folder, variant, quantized), "coverage": asdict(covered), "saturates": False}
+    return {**_write_graph(folder, variant, quantized, inline_limit), "coverage": asdict(covered), "saturates": False}
 
 
 def _lowered(model: keras.Model, signature: Signature, labels: Sequence[str], **options: Any) -> ir.Model:

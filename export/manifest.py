@@ -12,7 +12,7 @@ import onnxruntime
 
 from .. import __version__
 from ..serving.cpu import read_cpu
-from ..serving.manifest import FORMAT, MANIFEST
+from ..serving.manifest import FORMAT, MANIFEST, data_file
 from .signature import Signature
 
 # What is served when nobody says which.
@@ -75,16 +75,22 @@ def write_manifest(folder: Path, manifest: dict[str, Any], variants: Mapping[str
         variants: Variant to its record: "file", and what was measured.
     """
     manifest["variants"] = {
-        name: {"bytes": (folder / record["file"]).stat().st_size, **record} for name, record in variants.items()
+        name: {"bytes": graph_bytes(folder / record["file"]), **record} for name, record in variants.items()
     }
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _UNLISTED)
     manifest["files"] = {path.relative_to(folder).as_posix(): _file_record(path) for path in paths}
     (folder / MANIFEST).write_bytes(as_json(manifest))
 
 
+def graph_bytes(graph: Path) -> int:
+    """Size of a graph's file, and of that of its weights where they lie beside it."""
+    beside = Path(data_file(str(graph)))
+    return graph.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
+
+
 def _file_record(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def as_json(document: Any) -> bytes:

@@ -10,8 +10,10 @@ import numpy as np
 import onnxruntime
 
 from .errors import ExportError
+from .manifest import graph_bytes
 
 OPERATORS = "onnx/required_operators.config"
+_LARGEST = 2**31  # bytes of a FlatBuffer, the form of an .ort file, weights included
 _CLOSE = 1e-5  # largest difference between the outputs of two forms of one graph
 _LENGTH = 4  # tokens of the row that they are compared on
 
@@ -27,11 +29,17 @@ def write_ort_files(folder: Path, files: Sequence[str]) -> None:
         files: The graphs' paths in it.
 
     Raises:
-        ExportError: A graph cannot be converted, or gives other values then.
+        ExportError: A graph is too large, or gives other values then.
     """
     from onnxruntime.tools.convert_onnx_models_to_ort import OptimizationStyle, convert_onnx_models_to_ort
 
     for file in files:
+        size = graph_bytes(folder / file)
+        if size >= _LARGEST:
+            raise ExportError(
+                f"An .ort file must have less than 2 GiB. Received: {size / 1e9:.1f} GB for {file}. "
+                "Leave the .ort files out (--ort-format), or that variant (--variants)."
+            )
         with contextlib.redirect_stdout(io.StringIO()):
             convert_onnx_models_to_ort(folder / file, optimization_styles=[OptimizationStyle.Fixed])
         graph = folder / file

@@ -53,23 +53,24 @@ class Bundle:
                     raise _differs(self.path, name)
 
     @contextmanager
-    def verified(self, name: str) -> Iterator[Path]:
+    def verified(self, *names: str) -> Iterator[Path]:
         """The path of a file that is as it was exported, for readers that take a path; it must stay so while they read.
 
         Args:
-            name: A path of the manifest, relative to the folder.
+            *names: Paths of the manifest, relative to the folder: the file, and others that are read with it.
 
         Raises:
-            BundleError: The file differs from what was exported, or was replaced or written to within the block.
+            BundleError: A file differs from what was exported, or was replaced or written to within the block.
         """
-        before = _identity(self.path, name)
-        self.verify([name])
-        yield self.path / name
-        if _identity(self.path, name) != before:
-            raise _differs(self.path, name)
+        before = [_identity(self.path, name) for name in names]
+        self.verify(names)
+        yield self.path / names[0]
+        for name, identity in zip(names, before, strict=True):
+            if _identity(self.path, name) != identity:
+                raise _differs(self.path, name)
 
     def variant_file(self, variant: str | None) -> tuple[str, str]:
-        """The name and the file of a variant.
+        """The name of a variant and the file of its graph.
 
         Args:
             variant: A variant of the manifest; the default one when None.

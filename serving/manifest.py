@@ -81,6 +81,11 @@ class Manifest:
     raw: Mapping[str, Any]
     """The whole document, as it was read."""
 
+    def variant_files(self, variant: str) -> tuple[str, ...]:
+        """The file of a variant's graph, and that of its weights where they lie beside it."""
+        file = self.variants[variant]["file"]
+        return (file, data_file(file)) if data_file(file) in self.files else (file,)
+
     def setting(self, key: str, default: Any) -> Any:
         """A setting of the task.
 
@@ -92,6 +97,11 @@ class Manifest:
             BundleError: It is of another type.
         """
         return _field(self.settings, key, type(default)) if key in self.settings else default
+
+
+def data_file(graph: str) -> str:
+    """Where the weights of a graph lie that are not in its own file: the name that other programs look for."""
+    return f"{graph}_data"
 
 
 def parse_manifest(data: bytes) -> Manifest:

@@ -1,6 +1,7 @@
 """A decoder's bundle: lower, quantize, write, verify through the very door that serves it, then rename."""
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ...atomic import new_folder
 from ...serving.cpu import read_cpu
 from ...serving.manifest import FORMAT
 from ..card import model_card
-from ..errors import ExportError
+from ..graph_file import announce_data, remove_graph, write_graph
 from ..manifest import write_manifest
 from ..ort_format import write_ort_files
 from ..variants import check_variants
@@ -51,6 +52,7 @@ def export_causal(
     validation: Sequence[Any] | None,
     max_drop: float,
     ort_format: bool,
+    inline_limit: int,
     overwrite: bool,
     provenance: Mapping[str, Any] | None,
     on_step: Callable[[str], object],
@@ -60,16 +62,14 @@ def export_causal(
     parts = read_parts(model, max_length)
     resolved, template = generation_settings(settings, tokenizer, parts)
     default = next(name for name in _PREFERRED if name in variants)
-    on_step("lowering")
-    lowered = lower_causal(parts)
     examples = list(validation) if validation else []
     manifest = _manifest(parts, resolved, default, provenance)
     with new_folder(out, overwrite=overwrite) as folder:
-        on_step("writing")
         for name, data in companions(parts, tokenizer, resolved, template, FILES[default]).items():
             (folder / name).write_bytes(data)
-        (folder / "onnx").mkdir()
-        records = {name: _write(folder, name, lowered, parts) for name in dict.fromkeys(["fp32", *variants])}
+        records = _write_variants(folder, parts, dict.fromkeys(["fp32", *variants]), inline_limit, on_step)
+        if ort_format:
+            write_ort_files(folder, [FILES[name] for name in variants])
         served = [name for name in records if name != "portable"]
         write_manifest(folder, manifest, records)
         on_step("verifying")
@@ -79,9 +79,8 @@ def export_causal(
         if "portable" in records:
             records["portable"] |= measure_standard(model, parts, folder / FILES["portable"], random_rows(parts))
         if "fp32" not in variants:
-            (folder / FILES["fp32"]).unlink()  # it was there to compare with
-        if ort_format:
-            write_ort_files(folder, [FILES[name] for name in variants])
+            remove_graph(folder, FILES["fp32"])  # it was there to compare with
+        announce_data(folder, [FILES[name] for name in variants])
         write_manifest(folder, manifest, {name: records[name] for name in variants})
         (folder / "README.md").write_text(model_card(manifest, out.name), encoding="utf-8")
     return manifest
@@ -93,24 +92,31 @@ def _check_variants(variants: Sequence[str]) -> None:
         raise ValueError("kerasllm cannot serve portable alone. Received: variants portable. Add fp32.")
 
 
-def _write(folder: Path, variant: str, lowered: ir.Model, parts: CausalParts) -> dict[str, Any]:
-    """Writes a variant's graph; returns what the manifest says of it before it is measured."""
-    record: dict[str, Any] = {"file": FILES[variant], "saturates": False}
-    graph = lowered
-    if variant in ("int8", "int4"):
-        graph, record["coverage"] = quantize_causal(lowered, _bits(variant, parts))
-    elif variant == "fp16":
-        graph = to_half(lowered)
-    elif variant == "portable":
-        graph = lower_causal(parts, portable=True)
-    data = ir.to_proto(graph)
-    if data.ByteSize() >= 2**31:
-        raise ExportError(
-            f"A graph must have less than 2 GB. Received: {data.ByteSize() / 1e9:.1f} GB for {variant}. "
-            "Leave it out (--variants)."
-        )
-    (folder / FILES[variant]).write_bytes(data.SerializeToString())
-    return record
+def _write_variants(
+    folder: Path, parts: CausalParts, variants: Iterable[str], inline_limit: int, on_step: Callable[[str], object]
+) -> dict[str, dict[str, Any]]:
+    """Writes each variant's graph; returns what the manifest says of it before it is measured."""
+    on_step("lowering")
+    lowered = lower_causal(parts)
+    on_step("writing")
+    records = {}
+    for name in variants:
+        graph, facts = _variant(name, lowered, parts)
+        write_graph(graph, folder, FILES[name], inline_limit)
+        records[name] = {"file": FILES[name], "saturates": False, **facts}
+    del lowered, graph
+    gc.collect()  # a graph refers to itself in circles, and its weights are as large as the model
+    return records
+
+
+def _variant(name: str, lowered: ir.Model, parts: CausalParts) -> tuple[ir.Model, dict[str, Any]]:
+    """The graph of a variant, and what became of its weights."""
+    if name in ("int8", "int4"):
+        graph, coverage = quantize_causal(lowered, _bits(name, parts))
+        return graph, {"coverage": coverage}
+    if name == "portable":
+        return lower_causal(parts, portable=True), {}
+    return (to_half(lowered) if name == "fp16" else lowered), {}
 
 
 def _bits(variant: str, parts: CausalParts) -> Callable[[str], Bits]:

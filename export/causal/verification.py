@@ -66,12 +66,19 @@ def measure_causal(
             reference = logits
         else:
             parity = _compare(reference, logits)
-        records[name] = {"parity": parity, "latency_ms": _latency(folder, name, plain[0])}
-        if rows:
-            report, _ = score_rows(served, rows)
-            metric = {"name": "perplexity", "value": report["perplexity"], "bits_per_byte": report["bits_per_byte"]}
-            records[name]["metric"] = {**metric, "examples": len(rows), "tokens": report["tokens"]}
+        metric = _metric(served, rows)
+        del served  # one session at a time: each may be as large as the model
+        records[name] = {"parity": parity, "latency_ms": _latency(folder, name, plain[0]), **metric}
     return records
+
+
+def _metric(served: Any, rows: Sequence[Any]) -> dict[str, Any]:
+    """Perplexity on validation rows, where there are any."""
+    if not rows:
+        return {}
+    report, _ = score_rows(served, rows)
+    metric = {"name": "perplexity", "value": report["perplexity"], "bits_per_byte": report["bits_per_byte"]}
+    return {"metric": {**metric, "examples": len(rows), "tokens": report["tokens"]}}
 
 
 def continue_rows(graph: Any, prompts: Sequence[Sequence[int]]) -> Continued:
