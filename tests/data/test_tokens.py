@@ -4,7 +4,8 @@ import pytest
 from kerasllm.data import Split, TextDataset, token_cache
 from kerasllm.data import tokens as tokens_module
 from kerasllm.tokenizing import tokenizer as tokenizers
-from kerasllm.tokenizing.tokenizer import TokenizerConfig, encode, train_tokenizer
+from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
+from kerasllm.tokenizing.tokenizer import TokenizerConfig, encode, encode_pairs, train_tokenizer
 
 TEXTS = [f"{'word ' * (n % 7)}number {n}" for n in range(100)]
 
@@ -40,6 +41,22 @@ def test_the_arrays_are_what_encode_gives(tokenizer, tmp_path, monkeypatch):
         for row, ids in enumerate(encode(tokenizer, split.texts, 5)):
             assert found.ids[found.offsets[row] : found.offsets[row + 1]].tolist() == ids.tolist()
             assert found.lengths[row] == len(ids) <= 5
+
+
+def test_pairs_have_segments_and_single_texts_have_zeros(tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens_module, "_CHUNK", 7)
+    tokenizer = train_bert_tokenizer(TEXTS, TokenizerConfig())
+    labels = np.zeros(len(TEXTS))
+    pairs = Split(TEXTS, labels, TEXTS[::-1])
+    data = TextDataset(name="pairs", labels=("a",), multi_label=False, splits={"train": pairs})
+    found = token_cache(data, tokenizer, 9, tmp_path, segments=True)["train"]
+    assert (found.types.dtype, isinstance(found.types, np.memmap)) == (np.uint8, True)
+    for row, (ids, types) in enumerate(encode_pairs(tokenizer, TEXTS, TEXTS[::-1], 9)):
+        here = slice(found.offsets[row], found.offsets[row + 1])
+        assert (found.ids[here].tolist(), found.types[here].tolist()) == (ids.tolist(), types.tolist())
+    single = token_cache(dataset(), tokenizer, 9, tmp_path, segments=True)["train"]
+    assert (single.types.shape, single.types.any()) == (single.ids.shape, False)
+    assert token_cache(dataset(), tokenizer, 9, tmp_path)["train"].types is None
 
 
 def test_the_second_time_nothing_is_tokenized(tokenizer, tmp_path, count):
