@@ -20,7 +20,7 @@ from .array_cache import array_cache, write_chunks
 SPECIAL, BEGINS, CONTINUES = range(3)  # what `marks` say of a token: no word at all, a word's first piece, a later one
 Documents = Sequence[Sequence[str]]  # the texts of each
 _FORMAT = 1  # goes into the key: raise it when the arrays' meaning changes
-_CHUNK = 2**21  # characters tokenized at once: some long pieces, so that many cores have work; about 100 MB of encodings
+_CHUNK = 2**21  # characters tokenized at once: some long pieces, so that cores have work; 100 MB of encodings
 _LINES = 4096  # lines of a text tokenized together: long texts are cut at their ends, which pairs seldom cross
 _LINE_END = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # as `str.splitlines` has them
 

@@ -16,5 +16,6 @@ def test_a_bar_is_drawn_on_a_terminal_alone(monkeypatch, terminal):
     with progress.progress_bar(TaskProgressColumn()) as bar:
         task = bar.add_task("counting", total=4)
         bar.update(task, completed=2, refresh=True)
+    assert bar.disable != terminal
     assert ("counting" in drawn.getvalue()) == terminal
     assert ("50%" in drawn.getvalue()) == terminal
