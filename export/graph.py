@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import onnx_ir as ir
 
@@ -129,7 +130,7 @@ class Graph:
         """A value as it is, None as it is, anything else as a constant."""
         if item is None or isinstance(item, ir.Value):
             return item
-        return self.constant(np.asarray(item))
+        return self.constant(keras.ops.convert_to_numpy(item) if keras.ops.is_tensor(item) else np.asarray(item))
 
     def constant(self, array: Any, dtype: str | None = None) -> ir.Value:
         """A small unnamed constant, kept once however often it is asked for."""

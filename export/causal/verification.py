@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from ...metrics.perplexity import as_rows, score_rows
@@ -119,7 +120,8 @@ def keras_logits(model: Any, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
     width = max(2, *map(len, rows))  # Keras warns of attention over a single token
     mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in rows], np.int32)
     ids = np.array([[*row, *[0] * (width - len(row))] for row in rows], np.int32)
-    logits = np.asarray(model({"token_ids": ids, "padding_mask": mask}, training=False), np.float32)
+    logits = model({"token_ids": ids, "padding_mask": mask}, training=False)
+    logits = keras.ops.convert_to_numpy(logits).astype(np.float32)
     return [row[: len(own)] for row, own in zip(logits, rows, strict=True)]
 
 

@@ -133,9 +133,12 @@ def pad(split: TokenSplit, rows: np.ndarray, multiple: int | None = None) -> dic
 
 
 def padded_labels(split: TokenSplit, rows: np.ndarray, multiple: int | None = None) -> np.ndarray:
-    """The labels of some examples: [batch, ...] as they are, or int32 [batch, sequence] of tokens, -1 at padding."""
+    """The labels of some examples: [batch, ...], or int32 [batch, sequence] of tokens, -1 at padding.
+
+    Class indices are int32: JAX has no int64 where it is not asked to.
+    """
     if not split.per_token:
-        return split.labels[rows]
+        return split.labels[rows].astype(_label_type(split), copy=False)
     return _spread(split.labels, *_places(split, rows, multiple), -1)
 
 
@@ -184,4 +187,8 @@ def _spec(split: TokenSplit) -> tuple[Any, ...]:
     """What the arrays of inputs and labels are."""
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if split.types is not None else [])]
     shape = (None, None) if split.per_token else (None, *split.labels.shape[1:])
-    return {name: Spec("int32", (None, None)) for name in names}, Spec(split.labels.dtype.name, shape)
+    return {name: Spec("int32", (None, None)) for name in names}, Spec(_label_type(split), shape)
+
+
+def _label_type(split: TokenSplit) -> str:
+    return "float32" if split.labels.dtype.kind == "f" else "int32"

@@ -48,7 +48,7 @@ class KerasSession:
             warnings.filterwarnings("ignore", "You are using a softmax over axis")  # of one token: its answer is right
             found = self.model({name: array.astype(np.int32) for name, array in feed.items()}, training=False)
         outputs = found if isinstance(found, dict) else {"logits": found}
-        return [np.asarray(outputs[name], np.float32) for name in names]
+        return [require("train", "keras").ops.convert_to_numpy(outputs[name]).astype(np.float32) for name in names]
 
 
 def serve_run(run: Run, settings: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 
 class Gpu(NamedTuple):
@@ -74,6 +75,14 @@ def make_deterministic(*, fixed_shapes: bool) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # ours are written before they are read
+
+
+def seed(numbers: tuple[int, ...]) -> None:
+    """Draws anew what layers draw from no generator of the model: PyTorch's dropout, whose state no checkpoint holds."""
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 
 
 def rounds_float32() -> bool:

@@ -74,7 +74,9 @@ class Trainer:
         raw = _Weights()
         with progress_bar(MofNCompleteColumn(), TextColumn("{task.fields[loss]}")) as bar:
             watch = _Watch(bar, number, self._config.epochs, self._steps)
-            callbacks = _Sampled([watch, raw], self._model, self._steps)
+            # Once the model is built, which draws too.
+            seeds = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: devices.seed((self._config.seed, number)))
+            callbacks = _Sampled([watch, raw, seeds], self._model, self._steps)
             options: dict[str, Any] = {"initial_epoch": number, "epochs": number + 1, "steps_per_epoch": self._steps}
             history = self._model.fit(examples, callbacks=callbacks, shuffle=False, verbose=0, **options)
         weights, loss = merged_weights(self._model), float(history.history["loss"][-1])
