@@ -78,7 +78,7 @@ def make_deterministic(*, fixed_shapes: bool) -> None:
 
 
 def seed(numbers: tuple[int, ...]) -> None:
-    """Draws anew what layers draw from no generator of the model: PyTorch's dropout, whose state no checkpoint holds."""
+    """Begins anew what PyTorch draws dropout from, which is no variable of the model, so that no checkpoint holds it."""
     if keras.backend.backend() == "torch":
         import torch
 
