@@ -111,6 +111,16 @@ def test_int8_alone_leaves_no_fp32_behind(model, tokenizer, tmp_path):
     assert load(tmp_path / "b")("good")[0]["label"] in LABELS
 
 
+def test_weights_beside_the_graphs_answer_the_same(exported, model, tokenizer, tmp_path):
+    manifest = export_bundle(model, tmp_path / "b", tokenizer=tokenizer, labels=LABELS, inline_limit=1000)
+    assert {"onnx/model.onnx_data", "onnx/model_quantized.onnx_data"} < set(manifest["files"])
+    told = json.loads((tmp_path / "b/config.json").read_text())["transformers.js_config"]
+    assert set(told["use_external_data_format"]) == {"model.onnx", "model_quantized.onnx"}
+    for variant in ("fp32", "int8"):
+        inside, beside = (load(folder, variant=variant) for folder in (exported[0], tmp_path / "b"))
+        np.testing.assert_array_equal(inside.probabilities(["good film"]), beside.probabilities(["good film"]))
+
+
 @pytest.mark.parametrize(
     ("layer", "fp32", "int8"),
     [(layers.LSTM(32), False, True), (layers.GRU(32), False, False), (layers.GlobalMaxPooling1D(), True, True)],
