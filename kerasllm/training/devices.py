@@ -78,7 +78,7 @@ def make_deterministic(*, fixed_shapes: bool) -> None:
 
 
 def seed(numbers: tuple[int, ...]) -> None:
-    """Begins anew what PyTorch draws dropout from, which is no variable of the model, so that no checkpoint holds it."""
+    """Begins anew what PyTorch draws dropout from, which is no variable of the model: no checkpoint holds it."""
     if keras.backend.backend() == "torch":
         import torch
 
