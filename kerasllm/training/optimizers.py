@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from .torch_adam import step_together
+
 # Weights that shift or scale; pulling them towards zero only does harm.
 _NEVER_DECAYED = ("bias", "beta", "gamma", "scale")
 
@@ -57,6 +59,25 @@ class AdamW(keras.optimizers.Adam):
         if self._decays[index]:
             self.assign_sub(variable, variable * rate * self._decays[index])
         super().update_step(gradient, variable, rate)
+
+    def _backend_update_step(self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any) -> None:
+        """Moves the variables: on PyTorch together, elsewhere one after the other."""
+        if keras.backend.backend() != "torch":
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        places = [self._get_variable_index(variable) for variable in trainable_variables]
+        step_together(
+            [variable.value for variable in trainable_variables],
+            grads,
+            [self._momentums[place].value for place in places],
+            [self._velocities[place].value for place in places],
+            rate=keras.ops.cast(learning_rate, "float32"),
+            number=keras.ops.cast(self.iterations + 1, "float32"),
+            factors=[self._factors[place] for place in places],
+            decays=[self._decays[place] for place in places],
+            betas=(self.beta_1, self.beta_2),
+            epsilon=self.epsilon,
+        )
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Moves every variable by its gradient."""
