@@ -112,7 +112,7 @@ def _tensorflow_gpus() -> list[Gpu]:
 def _jax_gpus() -> list[Gpu]:
     import jax
 
-    found = [device for device in jax.devices() if device.platform == "gpu"]
+    found = [device for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")]
     return [Gpu(device.device_kind, _version(getattr(device, "compute_capability", ""))) for device in found]
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..console import say
-from .devices import gpus, on_tpu
 
 _TILE = 512  # rows and columns of random numbers, which larger matrices repeat
 _LARGEST = 8192  # 256 MB of float32
@@ -48,6 +47,8 @@ def product_flops(dtype: str) -> float:
 @cache
 def _size(dtype: str) -> int:
     """Rows and columns of the matrices: as large as it pays, or as takes a moment."""
+    from .devices import gpus, on_tpu
+
     size = 8 * _TILE if gpus() or on_tpu() else _TILE
     rate = _rate(size, dtype)
     while size < _LARGEST and 2 * size**3 / rate < _LONG:
