@@ -36,7 +36,9 @@ def measure(source: str) -> list[dict]:
     rows = []
     for name, config in PLANS.items():
         plan = training_order(split, config, 0, 0)
-        rows.append(row(source, name, split, plan, config.multiple or 1) | {"examples_per_second": speed(split, config)})
+        rows.append(
+            row(source, name, split, plan, config.multiple or 1) | {"examples_per_second": speed(split, config)}
+        )
     plan = bounded(split, BatchConfig().batch_size)
     return [*rows, row(source, "boundaries", split, plan, 1) | {"examples_per_second": None}]
 
