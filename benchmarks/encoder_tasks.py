@@ -64,11 +64,11 @@ JOBS = {
         about="Two moods: 67,349 phrases to train on, 872 sentences for validation, 1,821 for the test. What the "
         "encoder was trained on was not checked for these sentences. One standard error is about 1.1 points on "
         "validation and 0.7 on the test.",
-        head=ClassificationHead(hide=0.15),
+        head=ClassificationHead(agreement=2.0),
         max_length=64,
-        batch_size=64,
-        training=FinetuningConfig(epochs=3, patience=0, learning_rate=8e-5, average=0.998, label_smoothing=0.1),
-        tuning=TuningConfig(layer_decay=0.9, freeze_embeddings=True),
+        batch_size=32,
+        training=FinetuningConfig(epochs=3, patience=0, learning_rate=5e-5, average=0.998),
+        tuning=TuningConfig(),
         split="test",
         scores={"accuracy": "accuracy"},
     ),
@@ -140,11 +140,12 @@ def fit(job: Job, data: DataConfig, encoder: Path, out: Path) -> Run:
 def head(job: Job, name: str, limit: int | None) -> str:
     """What was done."""
     command = f"`python benchmarks/encoder_tasks.py {name} ENCODER{f' --limit {limit}' if limit else ''}`"
-    tuned = f"AdamW with a peak of {job.training.learning_rate} that falls by {job.tuning.layer_decay} a layer, warm-up"
+    decay, agreement = job.tuning.layer_decay, getattr(job.head, "agreement", 0)
+    falls = f" that falls by {decay} a layer" if decay < 1 else ""
+    tuned = f"AdamW with a peak of {job.training.learning_rate}{falls}, warm-up"
     others = {
         ", the table of token embeddings frozen": job.tuning.freeze_embeddings,
-        f", {getattr(job.head, 'hide', 0):.0%} of the tokens hidden in training": getattr(job.head, "hide", 0),
-        f", labels smoothed by {job.training.label_smoothing}": job.training.label_smoothing,
+        f", every text read twice with dropouts of its own that must agree (R-Drop, alpha {agreement:g})": agreement,
         f", weights averaged with a momentum of {job.training.average}": job.training.average,
     }
     settings = "".join(text for text, is_set in others.items() if is_set)

@@ -117,6 +117,7 @@ def _classification(
         label_smoothing=training.label_smoothing,
         balance_classes=training.balance_classes,
         hide=head.hide,
+        agreement=head.agreement,
         seed=training.seed,
     )
 
