@@ -20,8 +20,12 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[str]:
     """The `kerasllm` lines of the shell blocks, without their comments; set-up lines (make, pip) are tried by CI."""
+    return [line for line in shell_lines() if line.startswith("kerasllm ")]
+
+
+def shell_lines() -> list[str]:
     lines = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
-    return [line.partition("  #")[0].strip() for line in lines if line.startswith("kerasllm ")]
+    return [line.partition("  #")[0].strip() for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +36,8 @@ def folder(tmp_path_factory) -> Path:
     return path
 
 
-def run(arguments: list[str], folder: Path) -> str:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "120"}
+def run(arguments: list[str], folder: Path, **settings: str) -> str:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "COLUMNS": "120", **settings}
     done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -59,6 +63,13 @@ def test_the_shell_blocks_run_in_order(folder):
     words = [each for each in words if each[0] not in ("quickstart", "serve")]
     run([sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(words)], folder)
     _serve_and_ask(folder)
+
+
+def test_a_command_that_names_a_backend_runs_on_it(folder):
+    (line,) = (line for line in shell_lines() if line.startswith("KERAS_BACKEND="))
+    setting, _, *words = shlex.split(line)
+    run([sys.executable, "-m", "kerasllm", *words], folder, **dict([setting.split("=")]))
+    assert (folder / words[words.index("--out") + 1] / "metrics.json").is_file()
 
 
 def _serve_and_ask(folder: Path) -> None:
