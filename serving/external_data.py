@@ -5,9 +5,9 @@ from pathlib import Path
 
 from .errors import BundleError
 
-# A protobuf entry that names a file: the key "location", then the value's tag. Its length and the name follow.
-_KEY = b"\n\x08location\x12"
-_LONGEST = len(_KEY) + 1 + 255
+# A protobuf entry that names a file: the key "location", then the value's tag, its length and the name.
+_KEY, _VALUE = b"\n\x08location", b"\x12"
+_LONGEST = len(_KEY) + 2 + 255
 _PIECE = 2**20
 
 
@@ -41,8 +41,13 @@ def locations(graph: Path) -> set[str]:
 
 
 def _names(data: bytes) -> Iterator[str]:
-    """The names in some bytes; one that is cut off comes with the next piece."""
+    """The names in some bytes; one that is cut off comes with the next piece.
+
+    Protobuf allows the name before its key, which nothing writes: such an entry is foreign, whatever it names.
+    """
     for rest in data.split(_KEY)[1:]:
-        name = rest[1 : 1 + rest[0]] if rest else b""
-        if rest and len(name) == rest[0]:
-            yield name.decode(errors="replace")
+        tag, length, name = rest[:1], rest[1:2], rest[2:]
+        if tag and tag != _VALUE:
+            yield "an entry that hides its name"
+        elif length and len(name) >= length[0]:
+            yield name[: length[0]].decode(errors="replace")

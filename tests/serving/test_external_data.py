@@ -110,3 +110,9 @@ def test_locations_are_found_wherever_the_pieces_of_a_file_end(monkeypatch, tmp_
 def test_a_graph_that_holds_its_weights_asks_for_no_file(bundle):
     file = json.loads((bundle / "kerasllm.json").read_text())["variants"]["fp32"]["file"]
     assert external_data.locations(bundle / file) == set()
+
+
+def test_a_name_before_its_key_is_no_way_around(tmp_path):
+    entry = b"\x12\x0b/etc/passwd\n\x08location"
+    (tmp_path / "graph").write_bytes(b"\x6a" + bytes([len(entry)]) + entry + b"\x70\x01")
+    assert external_data.locations(tmp_path / "graph") == {"an entry that hides its name"}
