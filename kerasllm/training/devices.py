@@ -99,7 +99,8 @@ def rounds_float32() -> bool:
         return torch.get_float32_matmul_precision() != "highest"
     import jax
 
-    return jax.config.jax_default_matmul_precision in (None, "default", "fastest", "tensorfloat32")
+    chosen = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    return chosen in (None, "default", "fastest", "tensorfloat32")
 
 
 def _tensorflow_gpus() -> list[Gpu]:
