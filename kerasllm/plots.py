@@ -39,7 +39,7 @@ def save_curves(path: Path, history: Sequence[dict[str, float]], metric: str) ->
     scores.plot(epochs, values, color=_BLUE, **style)
     scores.plot(epochs[best], values[best], "o", color=_ORANGE, markersize=8)
     name = metric.removeprefix("validation_").replace("_", " ")
-    scores.set(title=f"Validation {name}: best {values[best]:.1%} in epoch {epochs[best]}")
+    scores.set(title=f"Validation {name}\nbest {values[best]:.1%} in epoch {epochs[best]}")
     scores.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     for axes in (losses, scores):
         axes.axvline(epochs[best], color=_ORANGE, linewidth=1, linestyle=":")
