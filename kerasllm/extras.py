@@ -39,7 +39,8 @@ def _quiet_loading(module: str) -> Iterator[None]:
 
     What goes wrong still comes out, as Python's exception.
     """
-    if module.partition(".")[0] not in ("keras", "tensorflow") or "tensorflow" in sys.modules:
+    # What is loaded has nothing to say; and threads that ask for it must not take turns at the one stderr.
+    if module.partition(".")[0] not in ("keras", "tensorflow") or {module, "tensorflow"} & sys.modules.keys():
         yield
         return
     sys.stderr.flush()

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -22,3 +23,12 @@ def test_tensorflow_loads_without_a_word():
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stderr == "loud\n"
+
+
+def test_what_is_loaded_is_returned_with_stderr_left_alone(monkeypatch):
+    """Threads that turn it away and back take it from each other."""
+    keras = ModuleType("keras")
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    monkeypatch.setattr(os, "dup", None)
+    assert require("train", "keras") is keras
