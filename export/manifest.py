@@ -12,7 +12,7 @@ import onnxruntime
 
 from .. import __version__
 from ..serving.cpu import read_cpu
-from ..serving.manifest import FORMAT, MANIFEST, data_file
+from ..serving.manifest import FORMAT, MANIFEST, graph_bytes
 from .signature import Signature
 
 # What is served when nobody says which.
@@ -80,12 +80,6 @@ def write_manifest(folder: Path, manifest: dict[str, Any], variants: Mapping[str
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _UNLISTED)
     manifest["files"] = {path.relative_to(folder).as_posix(): _file_record(path) for path in paths}
     (folder / MANIFEST).write_bytes(as_json(manifest))
-
-
-def graph_bytes(graph: Path) -> int:
-    """Size of a graph's file, and of that of its weights where they lie beside it."""
-    beside = Path(data_file(str(graph)))
-    return graph.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
 
 
 def _file_record(path: Path) -> dict[str, Any]:

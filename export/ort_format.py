@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from ..serving.manifest import graph_bytes
 from .errors import ExportError
-from .manifest import graph_bytes
 
 OPERATORS = "onnx/required_operators.config"
 _LARGEST = 2**31  # bytes of a FlatBuffer, the form of an .ort file, weights included

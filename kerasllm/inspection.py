@@ -8,7 +8,7 @@ from typing import Any
 
 from .extras import require
 from .serving.bundle import open_bundle
-from .serving.manifest import MANIFEST, data_file
+from .serving.manifest import MANIFEST, graph_bytes
 
 
 def inspect_path(path: Path) -> dict[str, Any]:
@@ -49,10 +49,9 @@ def inspect_onnx(path: Path) -> dict[str, Any]:
     if not known:
         raise ValueError(f"An .onnx file must hold an ONNX model. Received: {path}, which holds something else.")
     nodes = list(_nodes(model.graph))
-    beside = Path(data_file(str(path)))
     return {
         "kind": "onnx",
-        "bytes": path.stat().st_size + (beside.stat().st_size if beside.is_file() else 0),
+        "bytes": graph_bytes(path),
         "producer": f"{model.producer_name} {model.producer_version}".strip(),
         "ir_version": model.ir_version,
         "opsets": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import BundleError
@@ -102,6 +102,12 @@ class Manifest:
 def data_file(graph: str) -> str:
     """Where the weights of a graph lie that are not in its own file: the name that other programs look for."""
     return f"{graph}_data"
+
+
+def graph_bytes(graph: Path) -> int:
+    """Size of a graph's file, and of that of its weights where they lie beside it."""
+    beside = Path(data_file(str(graph)))
+    return graph.stat().st_size + (beside.stat().st_size if beside.is_file() else 0)
 
 
 def parse_manifest(data: bytes) -> Manifest:

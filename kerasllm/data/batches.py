@@ -185,9 +185,14 @@ def _check_single_label(labels: np.ndarray) -> None:
 
 def _spec(split: TokenSplit) -> tuple[Any, ...]:
     """What the arrays of inputs and labels are."""
-    names = ["input_ids", "attention_mask", *(["token_type_ids"] if split.types is not None else [])]
     shape = (None, None) if split.per_token else (None, *split.labels.shape[1:])
-    return {name: Spec("int32", (None, None)) for name in names}, Spec(_label_type(split), shape)
+    return input_specs(segments=split.types is not None), Spec(_label_type(split), shape)
+
+
+def input_specs(*, segments: bool) -> dict[str, Spec]:
+    """What the arrays of `pad` are, with `token_type_ids` or without."""
+    names = ("input_ids", "attention_mask", *["token_type_ids"] * segments)
+    return dict.fromkeys(names, Spec("int32", (None, None)))
 
 
 def _label_type(split: TokenSplit) -> str:

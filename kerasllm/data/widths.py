@@ -11,7 +11,7 @@ def padded_width(longest: int, most: int, multiple: int | None) -> int:
     Args:
         longest: Tokens of the batch's longest row.
         most: Tokens of the longest row of all.
-        multiple: Round up to a multiple of this; None: to one of `few_widths` on JAX, which compiles every shape,
+        multiple: Round up to a multiple of this; None: to `few_width` on JAX, which compiles every shape,
             elsewhere not at all.
     """
     if multiple is not None:

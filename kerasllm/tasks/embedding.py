@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..data.batches import BatchConfig, pad, training_order
+from ..data.batches import BatchConfig, input_specs, pad, training_order
 from ..data.pairs import PairDataset, PairSplit
 from ..data.pipeline import Spec, pipeline
 from ..data.tokens import TokenSplit
@@ -114,8 +114,7 @@ class EmbeddingTask(TokenizedTask):
             rows = (2 * order(which)[position][:, None] + [0, 1]).reshape(-1)
             return pad(split, rows, self._batches.multiple), split.labels[rows]
 
-        names = ["input_ids", "attention_mask", *["token_type_ids"] * self._encoder.segments]
-        inputs = {name: Spec("int32", (None, None)) for name in names}
+        inputs = input_specs(segments=self._encoder.segments)
         return pipeline(make, (inputs, Spec("float32", (None,))), start=epoch * count)
 
     def report(self, model: "keras.Model", split: str) -> dict[str, Any]:

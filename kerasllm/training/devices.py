@@ -53,8 +53,12 @@ def strategy() -> Any:
 
 
 def replicas() -> int:
-    """Devices that train together."""
-    return strategy().num_replicas_in_sync if keras.backend.backend() == "tensorflow" else 1
+    """Devices that train together, asked within `scope`."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def make_deterministic(*, fixed_shapes: bool) -> None:

@@ -46,9 +46,10 @@ class Trainer:
         if config.deterministic:
             devices.make_deterministic(fixed_shapes=task.fixed_shapes)
         self._steps, self._config = task.steps(), config
-        self.half, self.replicas = half_precision() if config.mixed_precision else None, devices.replicas()
+        self.half = half_precision() if config.mixed_precision else None
         self.portable = task.build()
         with devices.scope():
+            self.replicas = devices.replicas()
             with precision(self.half):
                 model = task.build()
                 prepare(model, tuning)

@@ -1,6 +1,5 @@
 """Arrays on disk: made once, whole or made anew, and what is written in chunks is what one array holds."""
 
-import json
 from itertools import chain
 
 import numpy as np
@@ -9,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kerasllm.data.array_cache import array_cache, write_chunks
+
+from .damage import DAMAGES, damage
 
 CHUNKS = st.lists(st.lists(st.integers(0, 2**16 - 1), max_size=5), max_size=6)
 
@@ -42,20 +43,11 @@ def test_an_entry_is_made_once_and_only_read(tmp_path, made, write):
     assert len(made) == len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "remove all", "no checksums", "broken checksums"])
-def test_a_damaged_entry_is_made_anew(tmp_path, made, write, damage):
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_entry_is_made_anew(tmp_path, made, write, how):
     array_cache((1,), write, tmp_path)
     (entry,) = tmp_path.iterdir()
-    ids, checksums = entry / "train.ids.npy", entry / "sha256.json"
-    data = ids.read_bytes()
-    {
-        "truncate": lambda: ids.write_bytes(data[:-20]),
-        "flip": lambda: ids.write_bytes(data[:-1] + bytes([data[-1] ^ 1])),
-        "remove": ids.unlink,
-        "remove all": lambda: [checksums.write_text(json.dumps({})), *(path.unlink() for path in entry.glob("*.npy"))],
-        "no checksums": checksums.unlink,
-        "broken checksums": lambda: checksums.write_text('{"train'),
-    }[damage]()
+    damage(entry, how)
     assert array_cache((1,), write, tmp_path)["train.ids"].tolist() == list(range(9))
     assert len(made) == 2
 

@@ -7,6 +7,8 @@ from kerasllm.tokenizing import tokenizer as tokenizers
 from kerasllm.tokenizing.bert_tokenizer import train_bert_tokenizer
 from kerasllm.tokenizing.tokenizer import TokenizerConfig, encode, encode_pairs, train_tokenizer
 
+from .damage import DAMAGES, damage
+
 TEXTS = [f"{'word ' * (n % 7)}number {n}" for n in range(100)]
 
 
@@ -81,19 +83,11 @@ def test_another_text_tokenizer_or_length_is_another_entry(tokenizer, tmp_path, 
     assert len(list(tmp_path.iterdir())) == 4
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "no checksums", "broken checksums"])
-def test_a_damaged_entry_is_made_anew(tokenizer, tmp_path, count, damage):
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_entry_is_made_anew(tokenizer, tmp_path, count, how):
     expected = np.array(token_cache(dataset(), tokenizer, 5, tmp_path)["train"].ids)
     (entry,) = tmp_path.iterdir()
-    ids, checksums = entry / "train.ids.npy", entry / "sha256.json"
-    data = ids.read_bytes()
-    {
-        "truncate": lambda: ids.write_bytes(data[:-20]),
-        "flip": lambda: ids.write_bytes(data[:-1] + bytes([data[-1] ^ 1])),
-        "remove": ids.unlink,
-        "no checksums": checksums.unlink,
-        "broken checksums": lambda: checksums.write_text('{"train'),
-    }[damage]()
+    damage(entry, how)
     assert np.array_equal(token_cache(dataset(), tokenizer, 5, tmp_path)["train"].ids, expected)
     assert len(count) == 4
 
